@@ -1,0 +1,69 @@
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// A User is what authentication needs to know of a login.
+type User struct {
+	Name         string // as stored; compared case-folded
+	Account      string
+	Role         Role
+	Groups       []string
+	PasswordHash string // "" when the user has no password and cannot log in with one
+	// PasswordVersion grows with every change of the password; tokens made
+	// under another version are dead.
+	PasswordVersion uint64
+	Disabled        bool
+	// Networks limits the addresses the user may come from; empty: any.
+	Networks []string
+}
+
+// A TokenRecord is what the directory keeps of an issued token: never the
+// token itself, only its digest.
+type TokenRecord struct {
+	Digest          [32]byte // SHA-256 of the token
+	User            string
+	PasswordVersion uint64
+	Issue           uint64 // number that went into the token
+	Expires         time.Time
+}
+
+// A KeyRecord is one API key: an application's label, which never stands for
+// a user by itself.
+type KeyRecord struct {
+	Digest      [32]byte // SHA-256 of the key
+	Application string
+	Created     time.Time
+	Networks    []string
+}
+
+// A Directory answers what authentication asks about users and credentials.
+// The gateway's accounts implement it over the store; absent entries are
+// errs.NotFound.
+type Directory interface {
+	// User finds a login by name, case-folded.
+	User(ctx context.Context, name string) (User, error)
+
+	// Token finds a live token by its digest.
+	Token(ctx context.Context, digest [32]byte) (TokenRecord, error)
+
+	// CurrentToken returns the user's newest token record that lives at least
+	// until notBefore and was made under the given password version, else
+	// errs.NotFound.
+	CurrentToken(ctx context.Context, user string, version uint64, notBefore time.Time) (TokenRecord, error)
+
+	// AddToken stores a token record durably and removes expired ones of the
+	// same user. Issue is given by the caller and must be new for the user.
+	AddToken(ctx context.Context, t TokenRecord) error
+
+	// NextIssue returns a number that was not used for the user's tokens yet.
+	NextIssue(ctx context.Context, user string) (uint64, error)
+
+	// RemoveToken forgets a token; removing an absent one is not an error.
+	RemoveToken(ctx context.Context, digest [32]byte) error
+
+	// Key finds an API key by its digest.
+	Key(ctx context.Context, digest [32]byte) (KeyRecord, error)
+}

@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+	"net/netip"
+)
+
+// A Role is what a user is in its account, or over all of them.
+type Role string
+
+// The roles. A user has exactly one.
+const (
+	RoleAdmin   Role = "admin"   // everything, in every account
+	RoleAuditor Role = "auditor" // reads every account
+	RoleOwner   Role = "owner"   // everything in its own account but making and deleting it
+	RoleUser    Role = "user"    // what access lists give
+	RoleViewer  Role = "viewer"  // reads its own account
+)
+
+// Valid tells whether r is one of the roles.
+func (r Role) Valid() bool {
+	switch r {
+	case RoleAdmin, RoleAuditor, RoleOwner, RoleUser, RoleViewer:
+		return true
+	}
+	return false
+}
+
+// A Principal is who asks: the result of authentication, carried by the
+// context to the gateway, which alone decides what it may do. The zero value
+// is the anonymous principal.
+type Principal struct {
+	User    string // login name as stored; "" is anonymous
+	Account string // account the user belongs to
+	Role    Role
+	Groups  []string
+
+	// Operator marks the caller of the depot API, who proved the shared salt:
+	// it administers depots and nothing else.
+	Operator bool
+
+	// Ambient tells that a browser may have added the credentials by itself
+	// (Basic, cookies); the faces refuse cross-site changes for these.
+	Ambient bool
+
+	// Address is the client's address after trusted proxies were taken off.
+	Address netip.Addr
+	// Referer is the host of the request's Referer header, for referrer
+	// rules of access lists; "" when absent.
+	Referer string
+}
+
+// Anonymous tells that nobody was authenticated.
+func (p Principal) Anonymous() bool { return p.User == "" && !p.Operator }
+
+type principalKey struct{}
+
+// WithPrincipal returns a context that carries p.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalOf returns the principal of ctx; the anonymous one when there is
+// none, so that forgetting to authenticate denies.
+func PrincipalOf(ctx context.Context) Principal {
+	p, _ := ctx.Value(principalKey{}).(Principal)
+	return p
+}
