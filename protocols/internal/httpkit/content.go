@@ -1,0 +1,293 @@
+package httpkit
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"entrepot/gateway"
+)
+
+// ContentOptions say how ServeContent answers.
+type ContentOptions struct {
+	// IfRange honours the If-Range header (RFC 9110 section 13.1.5) against
+	// the ETag and Last-Modified headers that the caller has set; without it
+	// the header is ignored, as Swift does.
+	IfRange bool
+	// Active leaves out the sandbox that keeps scripts of user content away
+	// from the gateway's own origin: for content with a host of its own.
+	Active bool
+	// Rand gives the boundary of multipart answers; nil: crypto/rand.
+	Rand io.Reader
+}
+
+// ServeContent answers a GET or HEAD with the content, or with the parts of it
+// that a Range header of a GET asks for (RFC 9110 section 14): 200, 206 with
+// Content-Range, or 206 with multipart/byteranges. The caller has set every
+// other header of the answer. It sets Accept-Ranges, Content-Type,
+// Content-Length and the headers that keep browsers from running user content.
+//
+// It returns an error only when nothing was written, so that the caller can
+// answer with it: a *RangeError (Content-Range is set then), or what the
+// content said of its first bytes. When the copy fails later the connection is
+// cut with panic(http.ErrAbortHandler), since the length was promised.
+func ServeContent(w http.ResponseWriter, r *http.Request, c gateway.Content, contentType string, opt ContentOptions) error {
+	h := w.Header()
+	h["Accept-Ranges"] = acceptBytes
+	if contentType == "" {
+		contentType = "application/octet-stream"
+	}
+	GuardContent(h, contentType, opt.Active)
+	h["Content-Type"] = []string{contentType}
+
+	size := c.Size()
+	if r.Method == http.MethodHead {
+		setLength(h, size)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	spans, err := requestedSpans(r, h, size, opt)
+	if err != nil {
+		h["Content-Range"] = []string{err.ContentRange()}
+		return err
+	}
+	switch len(spans) {
+	case 0:
+		setLength(h, size)
+		return sendWhole(w, c, size)
+	case 1:
+		h["Content-Range"] = []string{spans[0].contentRange(size)}
+		setLength(h, spans[0].Len)
+		if err := sendSpan(&lateStatus{ResponseWriter: w}, c, spans[0]); err != nil {
+			delete(h, "Content-Range")
+			return err
+		}
+		return nil
+	}
+	boundary, rerr := newBoundary(opt.Rand)
+	if rerr != nil {
+		return rerr
+	}
+	return sendParts(w, c, contentType, boundary, spans)
+}
+
+// The values of headers that are the same in every answer; never written to.
+var (
+	acceptBytes = []string{"bytes"}
+	noSniff     = []string{"nosniff"}
+	sandbox     = []string{"sandbox"}
+)
+
+// activeTypes are media types that a browser runs or renders with scripts.
+var activeTypes = [...]string{
+	"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml",
+	"application/pdf", "application/x-shockwave-flash", "multipart/related", "message/rfc822",
+	"application/rss+xml", "application/atom+xml", "application/xslt+xml", "application/mathml+xml", "text/xsl",
+}
+
+// GuardContent sets the headers that keep a browser from guessing the type of
+// user content and, unless active is set, from running it in the gateway's
+// origin.
+func GuardContent(h http.Header, contentType string, active bool) {
+	h["X-Content-Type-Options"] = noSniff
+	if !active && isActive(contentType) {
+		h["Content-Security-Policy"] = sandbox
+	}
+}
+
+// isActive tells whether a browser may run content of the type.
+func isActive(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.Trim(mediaType, " \t")
+	for _, t := range activeTypes {
+		if strings.EqualFold(mediaType, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// requestedSpans decides what a GET asks for; none: the whole content.
+func requestedSpans(r *http.Request, h http.Header, size int64, opt ContentOptions) ([]Span, *RangeError) {
+	values := r.Header["Range"]
+	if len(values) != 1 {
+		return nil, nil // absent, or repeated and so malformed
+	}
+	if opt.IfRange && !ifRange(r.Header.Get("If-Range"), h) {
+		return nil, nil
+	}
+	set, ok := ParseRange(values[0])
+	if !ok {
+		return nil, nil
+	}
+	spans, err := set.For(size)
+	if err != nil {
+		return nil, &RangeError{Size: size}
+	}
+	return spans, nil
+}
+
+// ifRange tells whether the validator in an If-Range header still holds: an
+// absent header does, a tag must be strong and equal, a date exact.
+func ifRange(value string, h http.Header) bool {
+	switch {
+	case value == "":
+		return true
+	case strings.HasPrefix(value, "W/"):
+		return false
+	case strings.HasPrefix(value, `"`):
+		etag := h["Etag"]
+		if len(etag) == 0 {
+			etag = h["ETag"]
+		}
+		return len(etag) == 1 && strings.Trim(etag[0], `"`) == strings.Trim(value, `"`) && !strings.HasPrefix(etag[0], "W/")
+	}
+	asked, err := http.ParseTime(value)
+	if err != nil {
+		return false
+	}
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	return err == nil && asked.Equal(modified)
+}
+
+// sendWhole writes the whole content with status 200.
+func sendWhole(w http.ResponseWriter, c gateway.Content, size int64) error {
+	if size == 0 {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	// The status goes out with the first byte, so that damage found before it
+	// can still be answered.
+	n, err := c.WriteRange(w, 0, size)
+	return finish(n, size, err)
+}
+
+// sendSpan writes one span with status 206.
+func sendSpan(w *lateStatus, c gateway.Content, s Span) error {
+	n, err := c.WriteRange(w, s.Off, s.Len)
+	return finish(n, s.Len, err)
+}
+
+// finish judges a copy: an error is returned while nothing went out, and cuts
+// the connection afterwards.
+func finish(n, want int64, err error) error {
+	switch {
+	case err == nil && n == want:
+		return nil
+	case n == 0 && err != nil:
+		return err
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// lateStatus sends status 206 with the first byte. It passes ReadFrom on, so
+// that the kernel can still send files.
+type lateStatus struct {
+	http.ResponseWriter
+	sent bool
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (l *lateStatus) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+func (l *lateStatus) begin() {
+	if !l.sent {
+		l.sent = true
+		l.WriteHeader(http.StatusPartialContent)
+	}
+}
+
+// Write sends the status before the first byte.
+func (l *lateStatus) Write(p []byte) (int, error) {
+	l.begin()
+	return l.ResponseWriter.Write(p)
+}
+
+// ReadFrom sends the status before the first byte.
+func (l *lateStatus) ReadFrom(src io.Reader) (int64, error) {
+	l.begin()
+	if rf, ok := l.ResponseWriter.(io.ReaderFrom); ok {
+		return rf.ReadFrom(src)
+	}
+	return io.Copy(onlyWriter{l.ResponseWriter}, src)
+}
+
+// onlyWriter hides every method of a writer but Write.
+type onlyWriter struct{ io.Writer }
+
+// newBoundary makes a multipart boundary of 32 hex digits.
+func newBoundary(source io.Reader) (string, error) {
+	if source == nil {
+		source = rand.Reader
+	}
+	var b [16]byte
+	if _, err := io.ReadFull(source, b[:]); err != nil {
+		return "", fmt.Errorf("making a boundary: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// sendParts writes several spans as multipart/byteranges (RFC 9110 section
+// 14.6), without a line break behind the closing boundary, as Swift does.
+func sendParts(w http.ResponseWriter, c gateway.Content, contentType, boundary string, spans []Span) error {
+	size := c.Size()
+	closing := "--" + boundary + "--"
+	length := int64(len(closing))
+	heads := make([]string, len(spans))
+	for i, s := range spans {
+		heads[i] = "--" + boundary + "\r\nContent-Type: " + oneLine(contentType) +
+			"\r\nContent-Range: " + s.contentRange(size) + "\r\n\r\n"
+		length += int64(len(heads[i])) + s.Len + int64(len("\r\n"))
+	}
+	h := w.Header()
+	h["Content-Type"] = []string{"multipart/byteranges;boundary=" + boundary}
+	setLength(h, length)
+	w.WriteHeader(http.StatusPartialContent)
+	for i, s := range spans {
+		mustWrite(w, heads[i])
+		if n, err := c.WriteRange(w, s.Off, s.Len); err != nil || n != s.Len {
+			panic(http.ErrAbortHandler)
+		}
+		mustWrite(w, "\r\n")
+	}
+	mustWrite(w, closing)
+	return nil
+}
+
+// mustWrite writes text of an answer whose length was promised.
+func mustWrite(w io.Writer, text string) {
+	if _, err := io.WriteString(w, text); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// oneLine takes line breaks out of a header value.
+func oneLine(s string) string {
+	if !strings.ContainsAny(s, "\r\n") {
+		return s
+	}
+	return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
+}
+
+func setLength(h http.Header, n int64) {
+	h["Content-Length"] = []string{strconv.FormatInt(n, 10)}
+}
+
+// HTTPTime returns t as an HTTP date, rounded up to the next whole second, as
+// Swift shows and compares modification times.
+func HTTPTime(t time.Time) string {
+	return string(AppendHTTPTime(make([]byte, 0, len(http.TimeFormat)), t))
+}
+
+// AppendHTTPTime appends what HTTPTime returns.
+func AppendHTTPTime(b []byte, t time.Time) []byte {
+	if t.Nanosecond() != 0 {
+		t = t.Truncate(time.Second).Add(time.Second)
+	}
+	return t.UTC().AppendFormat(b, http.TimeFormat)
+}
