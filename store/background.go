@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"entrepot/store/blob"
+	"entrepot/store/kv"
+)
+
+const (
+	releaseBatch = 256
+	reapBatch    = 1000
+	clockEvery   = time.Minute
+	retryEvery   = 10 * time.Second
+)
+
+// runReleaser removes what committed transactions released: files, shared
+// content without owners, rows of detached containers. What a crash leaves in
+// the queue is done at the next start.
+func (s *Store) runReleaser(ctx context.Context) {
+	retry := time.NewTicker(retryEvery)
+	defer retry.Stop()
+	for {
+		for s.releaseSome(ctx) {
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.release:
+		case <-retry.C:
+		}
+	}
+}
+
+// Drain does all queued removals before it returns, for tests and tools.
+func (s *Store) Drain(ctx context.Context) {
+	for s.releaseSome(ctx) {
+	}
+}
+
+// releaseSome does a batch of queued work and tells whether there is more to
+// do at once.
+func (s *Store) releaseSome(ctx context.Context) bool {
+	var rows [][]byte
+	var kinds []byte
+	err := s.engine.View(ctx, func(r kv.Reader) error {
+		rows, kinds = nil, nil
+		page, err := r.Scan(kv.Range{Table: tableQueue}, releaseBatch)
+		for _, item := range page.Items {
+			rows = append(rows, append([]byte(nil), item.Row...))
+			kinds = append(kinds, append(append([]byte(nil), item.Value...), 0)[0])
+		}
+		return err
+	})
+	if err != nil || len(rows) == 0 {
+		return false
+	}
+	done := make([][]byte, 0, len(rows))
+	for i, row := range rows {
+		ok, err := s.releaseOne(ctx, row, kinds[i] != 0)
+		if err != nil {
+			if ctx.Err() != nil {
+				return false
+			}
+			s.opt.Logger.Warn("removing released content", "queue", row[0], "err", err)
+		}
+		if ok {
+			done = append(done, row)
+		}
+	}
+	if len(done) > 0 {
+		err = s.engine.Update(ctx, nil, func(tx kv.Tx) error {
+			for _, row := range done {
+				tx.Delete(key(tableQueue, row))
+			}
+			return nil
+		})
+	}
+	return err == nil && len(done) > 0
+}
+
+// releaseOne does one row's work; done means that the row may go.
+func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done bool, err error) {
+	unique := row[9:]
+	switch row[0] {
+	case queueRelease:
+		return true, s.blobs.Remove(ctx, blob.ID(unique))
+	case queueShared:
+		return true, s.dropUnowned(ctx, blob.ID(unique), inline)
+	case queueReap:
+		return true, s.reap(ctx, unique)
+	}
+	return false, errors.New("store: unknown work in the queue")
+}
+
+// dropUnowned removes shared content that has no owner any more. A new owner
+// can only appear beside one that is still there, so a scan that finds none is
+// final.
+func (s *Store) dropUnowned(ctx context.Context, id blob.ID, inline bool) error {
+	lock := []kv.Lock{{Key: contentKey(id)}}
+	var remove bool
+	err := s.engine.Update(ctx, lock, func(tx kv.Tx) error {
+		remove = false
+		page, err := tx.Scan(kv.Prefix(tableOwners, id[:]), 1)
+		if err != nil || len(page.Items) > 0 {
+			return err
+		}
+		if inline {
+			tx.Delete(contentKey(id))
+		}
+		remove = !inline
+		return nil
+	})
+	if err != nil || !remove {
+		return err
+	}
+	return s.blobs.Remove(ctx, id)
+}
+
+// reap removes the rows of a detached container in batches. Its number is
+// never given out again, so nobody else writes them.
+func (s *Store) reap(ctx context.Context, unique []byte) error {
+	id, err := decodeID(unique)
+	if err != nil {
+		return err
+	}
+	for more := true; more; {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		now := s.Now()
+		err := s.Update(ctx, []Guard{LockContainer(id, false)}, func(tx *Tx) (err error) {
+			more, err = tx.reapBatch(id, now)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
+	page, err := tx.tx.Scan(kv.Prefix(tableObjects, u64(id)), reapBatch)
+	if err != nil {
+		return false, err
+	}
+	for _, item := range page.Items {
+		o, err := decodeObject(string(item.Row[8:]), item.Value)
+		if err != nil {
+			return false, err
+		}
+		tx.releaseContent(o.Content, now)
+		tx.tx.Delete(objectKey(id, o.Name))
+	}
+	locks, err := tx.LocksBelow(id, "", reapBatch)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range locks {
+		tx.DeleteLock(&l)
+	}
+	moreProps, err := tx.tx.DeleteRange(kv.Prefix(tableProps, u64(id)), reapBatch)
+	if err != nil {
+		return false, err
+	}
+	if page.Next != nil || len(locks) == reapBatch || moreProps {
+		return true, nil
+	}
+	for kind := CountContainerObjects; kind <= CountContainerLocks; kind++ {
+		tx.tx.Delete(counterKey(kind, u64(id)))
+	}
+	_, err = tx.tx.DeleteRange(kv.Prefix(tableCounters, counterKey(CountContainerTraffic, u64(id)).Row), reapBatch)
+	return false, err
+}
+
+// runClock records the time now and then and at the end, so that it does not
+// run backwards over a restart.
+func (s *Store) runClock(ctx context.Context) {
+	every := time.NewTicker(clockEvery)
+	defer every.Stop()
+	for {
+		s.saveClock(ctx)
+		select {
+		case <-ctx.Done():
+			s.saveClock(context.WithoutCancel(ctx))
+			return
+		case <-every.C:
+		}
+	}
+}
+
+func (s *Store) saveClock(ctx context.Context) {
+	now := strconv.FormatInt(int64(s.Now()), 10)
+	locks := []kv.Lock{{Key: metaKey(metaClock)}}
+	err := s.engine.Update(ctx, locks, func(tx kv.Tx) error {
+		tx.Put(metaKey(metaClock), []byte(now))
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		s.opt.Logger.Warn("recording the clock", "err", err)
+	}
+}

@@ -1,0 +1,300 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+
+	"entrepot/store/kv"
+)
+
+// A Query selects a page of names in byte order.
+type Query struct {
+	Prefix    string
+	Delimiter string // rolls up names that contain it after Prefix
+	Marker    string // only names greater (smaller when Reverse)
+	EndMarker string // only names smaller (greater when Reverse)
+	Limit     int
+	Reverse   bool
+	Direct    bool // leave out rolled-up names and Prefix itself
+	Now       Stamp
+}
+
+// A Listed name is an object, or a rolled-up prefix in Subdir. Of an object
+// only what listings show is decoded; it must not be written back.
+type Listed struct {
+	Object Object
+	Subdir string
+	// Marker is the object named Subdir itself, when it exists and the scan
+	// ran forwards.
+	Marker *Object
+}
+
+// scanner walks rows base+name of a table as a Query says.
+type scanner struct {
+	r     kv.Range
+	base  []byte
+	query Query
+}
+
+func newScanner(t kv.Table, base []byte, q Query) scanner {
+	row := func(name string) []byte { return append(bytes.Clone(base), name...) }
+	after := func(name string) []byte { return append(row(name), 0) }
+	s := scanner{base: base, query: q, r: kv.Prefix(t, row(q.Prefix))}
+	s.r.Reverse = q.Reverse
+	if q.Delimiter != "" {
+		s.r.Delimiter, s.r.Skip = []byte(q.Delimiter), len(base)+len(q.Prefix)
+	}
+	low, high := q.Marker, q.EndMarker
+	if q.Reverse {
+		low, high = high, low
+	}
+	if low != "" {
+		from := after(low)
+		// A marker that is a rolled-up row skips all that it stands for.
+		if rest, ok := strings.CutPrefix(low, q.Prefix); ok && q.Delimiter != "" && !q.Reverse {
+			if i := strings.Index(rest, q.Delimiter); i >= 0 && i+len(q.Delimiter) == len(rest) {
+				from = kv.PrefixEnd(row(low))
+			}
+		}
+		if bytes.Compare(from, s.r.From) > 0 {
+			s.r.From = from
+		}
+	}
+	if high != "" {
+		if to := row(high); s.r.To == nil || bytes.Compare(to, s.r.To) < 0 {
+			s.r.To = to
+		}
+	}
+	return s
+}
+
+// each calls take for the rows of the range until the query's limit of taken
+// rows is reached.
+func (s *scanner) each(v *View, take func(name string, item kv.Item) (taken bool, err error)) error {
+	left := s.query.Limit
+	for left > 0 {
+		if s.r.To != nil && bytes.Compare(s.r.From, s.r.To) >= 0 {
+			return nil
+		}
+		page, err := v.r.Scan(s.r, min(left, v.maxScan()))
+		if err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			taken, err := take(string(item.Row[len(s.base):]), item)
+			if err != nil {
+				return err
+			}
+			if taken {
+				left--
+			}
+		}
+		if page.Next == nil {
+			return nil
+		}
+		if next := bytes.Clone(page.Next); s.r.Reverse {
+			s.r.To = next
+		} else {
+			s.r.From = next
+		}
+	}
+	return nil
+}
+
+func (v *View) maxScan() int { return 10_000 }
+
+// Objects lists a container's names. Expired objects are left out.
+func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
+	var list []Listed
+	s := newScanner(tableObjects, u64(id), q)
+	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+		if item.Rolled {
+			if q.Direct {
+				return false, nil
+			}
+			row := Listed{Subdir: name}
+			if !q.Reverse && bytes.Equal(item.First, item.Row) {
+				marker, err := decodeListed(name, item.Value)
+				if err != nil {
+					return false, err
+				}
+				if !marker.Expired(q.Now) {
+					row.Marker = &marker
+				}
+			}
+			list = append(list, row)
+			return true, nil
+		}
+		if q.Direct && name == q.Prefix {
+			return false, nil
+		}
+		o, err := decodeListed(name, item.Value)
+		if err != nil || o.Expired(q.Now) {
+			return false, err
+		}
+		list = append(list, Listed{Object: o})
+		return true, nil
+	})
+	return list, err
+}
+
+// HasPrefix tells whether a live object's name begins with prefix, leaving out
+// the object named except.
+func (v *View) HasPrefix(id uint64, prefix, except string, now Stamp) (bool, error) {
+	q := Query{Prefix: prefix, Limit: 2, Now: now}
+	list, err := v.Objects(id, q)
+	for _, l := range list {
+		if l.Object.Name != except {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// A NamedContainer is a row of an account's listing.
+type NamedContainer struct {
+	Container      Container
+	Objects, Bytes int64
+	Subdir         string // not empty for a rolled-up row
+}
+
+// Containers lists an account's containers with their counts.
+func (v *View) Containers(account string, q Query) ([]NamedContainer, error) {
+	var list []NamedContainer
+	s := newScanner(tableNames, join(account, ""), q)
+	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+		if item.Rolled {
+			if !q.Direct {
+				list = append(list, NamedContainer{Subdir: name})
+			}
+			return !q.Direct, nil
+		}
+		id, err := decodeID(item.Value)
+		list = append(list, NamedContainer{Container: Container{ID: id, Name: name}})
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, found := v.Batch(), make([]bool, len(list))
+	for i := range list {
+		if c := &list[i]; c.Subdir == "" {
+			id := c.Container.ID
+			b.Container(id, &c.Container, &found[i])
+			b.Count(CountContainerObjects, id, &c.Objects)
+			b.Count(CountContainerBytes, id, &c.Bytes)
+		}
+	}
+	return list, b.Do()
+}
+
+// ids lists the numbers at the end of the rows that begin with base, after
+// the given one, at most limit.
+func (v *View) ids(t kv.Table, base []byte, after uint64, limit int) ([]uint64, error) {
+	r := kv.Prefix(t, base)
+	r.KeysOnly = true
+	r.From = append(bytes.Clone(base), u64(after+1)...)
+	page, err := v.r.Scan(r, limit)
+	list := make([]uint64, 0, len(page.Items))
+	for _, item := range page.Items {
+		if n := len(item.Row); n >= 8 {
+			list = append(list, binary.BigEndian.Uint64(item.Row[n-8:]))
+		}
+	}
+	return list, err
+}
+
+// DepotsOf lists the depots that a user owns, above the given number.
+func (v *View) DepotsOf(user string, after uint64, limit int) ([]uint64, error) {
+	return v.ids(tableDepotOf, join(Fold(user), ""), after, limit)
+}
+
+// MemberOf lists the depots that authorise a user, above the given number.
+func (v *View) MemberOf(user string, after uint64, limit int) ([]uint64, error) {
+	return v.ids(tableMemberOf, join(Fold(user), ""), after, limit)
+}
+
+// SpacesOf lists the containers of a depot, above the given ID.
+func (v *View) SpacesOf(depot, after uint64, limit int) ([]uint64, error) {
+	return v.ids(tableDepotSpaces, u64(depot), after, limit)
+}
+
+// Users lists the logins of an account, or of all accounts when account is
+// empty, behind the given folded name, at most limit.
+func (v *View) Users(account, after string, limit int) ([]User, error) {
+	table, base := tableUsers, ""
+	if account != "" {
+		table, base = tableUserOf, string(join(account, ""))
+	}
+	r := kv.Prefix(table, []byte(base))
+	r.KeysOnly = true
+	if after != "" {
+		r.From = append([]byte(base+after), 0)
+	}
+	page, err := v.r.Scan(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	users, found := make([]User, len(page.Items)), make([]bool, len(page.Items))
+	b := v.Batch()
+	for i, item := range page.Items {
+		b.User(string(item.Row[len(base):]), &users[i], &found[i])
+	}
+	return users, b.Do()
+}
+
+// Accounts lists accounts behind the given name, at most limit.
+func (v *View) Accounts(after string, limit int) ([]Account, error) {
+	r := kv.Range{Table: tableAccounts}
+	if after != "" {
+		r.From = append([]byte(after), 0)
+	}
+	page, err := v.r.Scan(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Account, len(page.Items))
+	for i, item := range page.Items {
+		if list[i], err = decodeAccount(string(item.Row), item.Value); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// Journal lists the records of a container from a moment on, at most limit.
+func (v *View) Journal(id uint64, from Stamp, limit int) ([]Journal, error) {
+	r := kv.Prefix(tableJournal, u64(id))
+	r.From = append(u64(id), u64(uint64(from))...)
+	page, err := v.r.Scan(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Journal, len(page.Items))
+	for i, item := range page.Items {
+		at := Stamp(binary.BigEndian.Uint64(item.Row[8:]))
+		if list[i], err = decodeJournal(id, at, item.Value); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// DepotLog lists a depot's log, newest first, at most limit.
+func (v *View) DepotLog(depot uint64, limit int) ([]DepotEntry, error) {
+	r := kv.Prefix(tableDepotLog, u64(depot))
+	r.Reverse = true
+	page, err := v.r.Scan(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]DepotEntry, len(page.Items))
+	for i, item := range page.Items {
+		seq := binary.BigEndian.Uint64(item.Row[8:])
+		if list[i], err = decodeDepotEntry(depot, seq, item.Value); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,392 @@
+package store
+
+import (
+	"entrepot/store/blob"
+	"entrepot/store/internal/record"
+)
+
+// An Account is a tenant's record.
+type Account struct {
+	Name         string // from the key
+	Created      Stamp
+	Properties   map[string]string
+	Quota        int64  // bytes; 0: none
+	DefaultDepot uint64 // 0: none
+	unknown      []byte
+}
+
+func (a *Account) encode() []byte {
+	w := record.NewWriter(64)
+	w.Int(1, int64(a.Created))
+	w.Map(2, a.Properties)
+	w.Int(3, a.Quota)
+	w.Uint(4, a.DefaultDepot)
+	w.Raw(a.unknown)
+	return w.Finish()
+}
+
+func decodeAccount(name string, b []byte) (a Account, err error) {
+	a.Name = name
+	a.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			a.Created = Stamp(f.Int())
+		case 2:
+			f.AddTo(&a.Properties)
+		case 3:
+			a.Quota = f.Int()
+		case 4:
+			a.DefaultDepot = f.Num
+		default:
+			return false
+		}
+		return true
+	})
+	return a, err
+}
+
+// A User is a login's record.
+type User struct {
+	Name            string // as first written; the key holds it case-folded
+	Account         string
+	Role            string
+	Groups          []string
+	PasswordHash    string
+	PasswordVersion uint64
+	Disabled        bool
+	Networks        []string
+	Created         Stamp
+	LastIssue       uint64 // highest token issue number given out
+	unknown         []byte
+}
+
+func (u *User) encode() []byte {
+	w := record.NewWriter(256)
+	w.String(1, u.Name)
+	w.String(2, u.Account)
+	w.String(3, u.Role)
+	w.Strings(4, u.Groups)
+	w.String(5, u.PasswordHash)
+	w.Uint(6, u.PasswordVersion)
+	w.Bool(7, u.Disabled)
+	w.Strings(8, u.Networks)
+	w.Int(9, int64(u.Created))
+	w.Uint(10, u.LastIssue)
+	w.Raw(u.unknown)
+	return w.Finish()
+}
+
+func decodeUser(b []byte) (u User, err error) {
+	u.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			u.Name = f.String()
+		case 2:
+			u.Account = f.String()
+		case 3:
+			u.Role = f.String()
+		case 4:
+			u.Groups = append(u.Groups, f.String())
+		case 5:
+			u.PasswordHash = f.String()
+		case 6:
+			u.PasswordVersion = f.Num
+		case 7:
+			u.Disabled = f.Bool()
+		case 8:
+			u.Networks = append(u.Networks, f.String())
+		case 9:
+			u.Created = Stamp(f.Int())
+		case 10:
+			u.LastIssue = f.Num
+		default:
+			return false
+		}
+		return true
+	})
+	return u, err
+}
+
+// A Token is what is kept of an issued token.
+type Token struct {
+	Digest          [32]byte // from the key
+	User            string
+	PasswordVersion uint64
+	Issue           uint64
+	Expires         Stamp
+	unknown         []byte
+}
+
+func (t *Token) encode() []byte {
+	w := record.NewWriter(48)
+	w.String(1, t.User)
+	w.Uint(2, t.PasswordVersion)
+	w.Uint(3, t.Issue)
+	w.Int(4, int64(t.Expires))
+	w.Raw(t.unknown)
+	return w.Finish()
+}
+
+func decodeToken(digest [32]byte, b []byte) (t Token, err error) {
+	t.Digest = digest
+	t.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			t.User = f.String()
+		case 2:
+			t.PasswordVersion = f.Num
+		case 3:
+			t.Issue = f.Num
+		case 4:
+			t.Expires = Stamp(f.Int())
+		default:
+			return false
+		}
+		return true
+	})
+	return t, err
+}
+
+// A Key is what is kept of an API key.
+type Key struct {
+	Digest      [32]byte // from the key
+	Application string
+	Created     Stamp
+	Networks    []string
+	unknown     []byte
+}
+
+func (k *Key) encode() []byte {
+	w := record.NewWriter(48)
+	w.String(1, k.Application)
+	w.Int(2, int64(k.Created))
+	w.Strings(3, k.Networks)
+	w.Raw(k.unknown)
+	return w.Finish()
+}
+
+func decodeKey(digest [32]byte, b []byte) (k Key, err error) {
+	k.Digest = digest
+	k.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			k.Application = f.String()
+		case 2:
+			k.Created = Stamp(f.Int())
+		case 3:
+			k.Networks = append(k.Networks, f.String())
+		default:
+			return false
+		}
+		return true
+	})
+	return k, err
+}
+
+// A Container is a container's record.
+type Container struct {
+	ID                uint64 // from the key; 1 to 2⁶³-1
+	Account, Name     string
+	Depot             uint64
+	Creator           string
+	Created, Modified Stamp
+	Properties        map[string]string
+	Headers           map[string]string
+	ReadACL, WriteACL string
+	// Epoch is raised by every snapshot; Snapshot is the epoch of the newest
+	// snapshot plus one, 0 when there is none. A row born before it is kept
+	// when it is replaced.
+	Epoch, Snapshot uint64
+	unknown         []byte
+}
+
+func (c *Container) encode() []byte {
+	w := record.NewWriter(128)
+	w.String(1, c.Account)
+	w.String(2, c.Name)
+	w.Uint(3, c.Depot)
+	w.String(4, c.Creator)
+	w.Int(5, int64(c.Created))
+	w.Int(6, int64(c.Modified))
+	w.Map(7, c.Properties)
+	w.Map(8, c.Headers)
+	w.String(9, c.ReadACL)
+	w.String(10, c.WriteACL)
+	w.Uint(11, c.Epoch)
+	w.Uint(12, c.Snapshot)
+	w.Raw(c.unknown)
+	return w.Finish()
+}
+
+func decodeContainer(id uint64, b []byte) (c Container, err error) {
+	c.ID = id
+	c.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			c.Account = f.String()
+		case 2:
+			c.Name = f.String()
+		case 3:
+			c.Depot = f.Num
+		case 4:
+			c.Creator = f.String()
+		case 5:
+			c.Created = Stamp(f.Int())
+		case 6:
+			c.Modified = Stamp(f.Int())
+		case 7:
+			f.AddTo(&c.Properties)
+		case 8:
+			f.AddTo(&c.Headers)
+		case 9:
+			c.ReadACL = f.String()
+		case 10:
+			c.WriteACL = f.String()
+		case 11:
+			c.Epoch = f.Num
+		case 12:
+			c.Snapshot = f.Num
+		default:
+			return false
+		}
+		return true
+	})
+	return c, err
+}
+
+// Content says where an object's bytes lie and what they hash to.
+type Content struct {
+	Size   int64
+	Blob   blob.ID // zero for no bytes
+	Inline bool    // in the engine, else in a file
+	Owner  uint64  // not 0: shared; this object's number among the blob's owner rows
+	MD5    [16]byte
+	SHA256 [32]byte
+	SHA1   []byte // 20 bytes when it was asked for, else nil
+}
+
+// Expired tells whether the object's time to live is over: it is gone for
+// every reader, although its row may still be there.
+func (o *Object) Expired(now Stamp) bool {
+	return o.DeleteAt != 0 && int64(now) >= o.DeleteAt*100_000
+}
+
+// An Object is an object's record.
+type Object struct {
+	Name        string // from the key
+	Born        uint64 // container epoch of the write that made the row
+	Created     Stamp  // first write of the name
+	Written     Stamp  // last write of the content
+	Timestamp   Stamp  // last write of content or properties
+	Modified    Stamp  // user-visible modification time; 0: Written
+	DeleteAt    int64  // Unix seconds; 0: never
+	ContentType string
+	Headers     map[string]string
+	Properties  map[string]string
+	Content     Content
+	unknown     []byte
+}
+
+func (o *Object) encode() []byte {
+	w := record.NewWriter(192)
+	w.Uint(1, o.Born)
+	w.Int(2, int64(o.Created))
+	w.Int(3, int64(o.Written))
+	if o.Timestamp != o.Written {
+		w.Int(4, int64(o.Timestamp))
+	}
+	w.Int(5, int64(o.Modified))
+	w.Int(6, o.DeleteAt)
+	w.String(7, o.ContentType)
+	w.Map(8, o.Headers)
+	w.Map(9, o.Properties)
+	w.Uint(10, uint64(o.Content.Size))
+	if !o.Content.Blob.IsZero() {
+		w.Bytes(11, o.Content.Blob[:])
+	}
+	w.Bool(12, o.Content.Inline)
+	w.Uint(13, o.Content.Owner)
+	w.Bytes(14, o.Content.MD5[:])
+	w.Bytes(15, o.Content.SHA256[:])
+	w.Bytes(16, o.Content.SHA1)
+	w.Raw(o.unknown)
+	return w.Finish()
+}
+
+// decodeListed decodes what a listing shows: no properties, headers and rarer
+// digests, and nothing that could be written back.
+func decodeListed(name string, b []byte) (o Object, err error) {
+	o.Name = name
+	_, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 2:
+			o.Created = Stamp(f.Int())
+		case 3:
+			o.Written = Stamp(f.Int())
+		case 4:
+			o.Timestamp = Stamp(f.Int())
+		case 5:
+			o.Modified = Stamp(f.Int())
+		case 6:
+			o.DeleteAt = f.Int()
+		case 7:
+			o.ContentType = f.String()
+		case 10:
+			o.Content.Size = int64(f.Num)
+		case 14:
+			copy(o.Content.MD5[:], f.Bytes)
+		}
+		return true
+	})
+	if o.Timestamp == 0 {
+		o.Timestamp = o.Written
+	}
+	return o, err
+}
+
+func decodeObject(name string, b []byte) (o Object, err error) {
+	o.Name = name
+	o.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			o.Born = f.Num
+		case 2:
+			o.Created = Stamp(f.Int())
+		case 3:
+			o.Written = Stamp(f.Int())
+		case 4:
+			o.Timestamp = Stamp(f.Int())
+		case 5:
+			o.Modified = Stamp(f.Int())
+		case 6:
+			o.DeleteAt = f.Int()
+		case 7:
+			o.ContentType = f.String()
+		case 8:
+			f.AddTo(&o.Headers)
+		case 9:
+			f.AddTo(&o.Properties)
+		case 10:
+			o.Content.Size = int64(f.Num)
+		case 11:
+			copy(o.Content.Blob[:], f.Bytes)
+		case 12:
+			o.Content.Inline = f.Bool()
+		case 13:
+			o.Content.Owner = f.Num
+		case 14:
+			copy(o.Content.MD5[:], f.Bytes)
+		case 15:
+			copy(o.Content.SHA256[:], f.Bytes)
+		case 16:
+			o.Content.SHA1 = f.Clone()
+		default:
+			return false
+		}
+		return true
+	})
+	if o.Timestamp == 0 {
+		o.Timestamp = o.Written
+	}
+	return o, err
+}

@@ -1,0 +1,296 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"entrepot/store/blob"
+	"entrepot/store/kv"
+)
+
+// The tables. Numbers are part of the format and are never reused.
+//
+// "id" is a container's 8 bytes, big-endian; "·" is the byte 0x00, which no
+// name holds; "user" is a login name, case-folded.
+const (
+	tableMeta         kv.Table = 1  // name → text or number: format, store ID, clock, sequences
+	tableAccounts     kv.Table = 2  // account → Account
+	tableUsers        kv.Table = 3  // user → User
+	tableUserOf       kv.Table = 4  // account · user → empty
+	tableTokens       kv.Table = 5  // digest → Token
+	tableTokenOf      kv.Table = 6  // user · issue → digest
+	tableKeys         kv.Table = 7  // digest → Key
+	tableNames        kv.Table = 8  // account · container name → id
+	tableContainers   kv.Table = 9  // id → Container
+	tableObjects      kv.Table = 10 // id name → Object
+	tableHistory      kv.Table = 11 // id name · epoch → Object; replaced rows that a snapshot still shows
+	tableContent      kv.Table = 12 // blob → bytes, sealed; content up to the inline limit
+	tableOwners       kv.Table = 13 // blob owner → empty; owner is the number in Content.Owner
+	tableCounters     kv.Table = 14 // kind key → counter
+	tableQueue        kv.Table = 15 // kind due unique → payload; background work by due time
+	tableJournal      kv.Table = 16 // id time hash(name) → Journal
+	tableProps        kv.Table = 17 // id path · space · name · chunk → DeadProp
+	tableLocks        kv.Table = 18 // id path · token → Lock
+	tableLockOf       kv.Table = 19 // token → id path
+	tableDepots       kv.Table = 20 // depot → Depot
+	tableDepotOf      kv.Table = 21 // user · depot → empty
+	tableMemberOf     kv.Table = 22 // user · depot → empty; users a depot authorises
+	tableDepotLog     kv.Table = 23 // depot seq → DepotEntry
+	tableDepotSpaces  kv.Table = 24 // depot id → empty
+	tableReplay       kv.Table = 25 // digest → time until which it is remembered
+	tableReplayByTime kv.Table = 26 // time digest → empty
+)
+
+// Tables lists every table with whether an Add may touch it, for engines that
+// lay counters out differently and for tools that walk the whole store.
+func Tables() []kv.Table {
+	all := make([]kv.Table, 0, tableReplayByTime)
+	for t := tableMeta; t <= tableReplayByTime; t++ {
+		all = append(all, t)
+	}
+	return all
+}
+
+// A CounterKind says what a counter counts.
+type CounterKind byte
+
+// The counters. Those of containers are keyed by id, of accounts by name, of
+// depots by number; traffic also by month (see TrafficMonth).
+const (
+	CountContainerObjects CounterKind = 1
+	CountContainerBytes   CounterKind = 2
+	CountContainerClashes CounterKind = 3 // not zero: a file and a folder may share a name
+	CountContainerLocks   CounterKind = 4 // lock rows, expired ones included until swept
+	CountContainerTraffic CounterKind = 5
+	CountAccountSpaces    CounterKind = 6
+	CountAccountObjects   CounterKind = 7
+	CountAccountBytes     CounterKind = 8
+	CountDepotBytes       CounterKind = 9
+	CountDepotTraffic     CounterKind = 10
+)
+
+// Queue kinds.
+const (
+	queueRelease byte = 1 // unique: blob whose file is to be removed
+	queueReap    byte = 2 // unique: id of a detached container whose rows are to be removed
+	queueShared  byte = 3 // unique: blob that lost an owner and may have none left
+)
+
+func u64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
+
+func key(t kv.Table, row []byte) kv.Key { return kv.Key{Table: t, Row: row} }
+
+// join puts parts behind each other with NUL bytes between them.
+func join(parts ...string) []byte {
+	n := len(parts) - 1
+	for _, p := range parts {
+		n += len(p)
+	}
+	row := make([]byte, 0, n)
+	for i, p := range parts {
+		if i > 0 {
+			row = append(row, 0)
+		}
+		row = append(row, p...)
+	}
+	return row
+}
+
+// in returns the row of a name or path inside a container.
+func in(id uint64, name string) []byte {
+	row := make([]byte, 0, 8+len(name))
+	return append(binary.BigEndian.AppendUint64(row, id), name...)
+}
+
+func metaKey(name string) kv.Key              { return key(tableMeta, []byte(name)) }
+func accountKey(name string) kv.Key           { return key(tableAccounts, []byte(name)) }
+func userKey(folded string) kv.Key            { return key(tableUsers, []byte(folded)) }
+func userOfKey(account, folded string) kv.Key { return key(tableUserOf, join(account, folded)) }
+func tokenKey(digest [32]byte) kv.Key         { return key(tableTokens, digest[:]) }
+func apiKeyKey(digest [32]byte) kv.Key        { return key(tableKeys, digest[:]) }
+func nameKey(account, name string) kv.Key     { return key(tableNames, join(account, name)) }
+func containerKey(id uint64) kv.Key           { return key(tableContainers, u64(id)) }
+func objectKey(id uint64, name string) kv.Key { return key(tableObjects, in(id, name)) }
+func contentKey(b blob.ID) kv.Key             { return key(tableContent, b[:]) }
+func depotKey(id uint64) kv.Key               { return key(tableDepots, u64(id)) }
+func lockOfKey(token string) kv.Key           { return key(tableLockOf, []byte(token)) }
+func replayKey(digest [32]byte) kv.Key        { return key(tableReplay, digest[:]) }
+
+func tokenOfKey(folded string, issue uint64) kv.Key {
+	return key(tableTokenOf, append(join(folded, ""), u64(issue)...))
+}
+
+func lockKey(id uint64, path, token string) kv.Key {
+	return key(tableLocks, append(append(in(id, path), 0), token...))
+}
+
+func ownerKey(b blob.ID, owner uint64) kv.Key {
+	return key(tableOwners, binary.BigEndian.AppendUint64(bytes.Clone(b[:]), owner))
+}
+
+func counterKey(kind CounterKind, of []byte) kv.Key {
+	return key(tableCounters, append([]byte{byte(kind)}, of...))
+}
+
+func depotOfKey(folded string, depot uint64) kv.Key {
+	return key(tableDepotOf, append(join(folded, ""), u64(depot)...))
+}
+
+func memberOfKey(folded string, depot uint64) kv.Key {
+	return key(tableMemberOf, append(join(folded, ""), u64(depot)...))
+}
+
+func depotLogKey(depot, seq uint64) kv.Key {
+	return key(tableDepotLog, append(u64(depot), u64(seq)...))
+}
+
+func depotSpaceKey(depot, id uint64) kv.Key {
+	return key(tableDepotSpaces, append(u64(depot), u64(id)...))
+}
+
+func replayTimeKey(until int64, digest [32]byte) kv.Key {
+	return key(tableReplayByTime, append(u64(uint64(until)), digest[:]...))
+}
+
+func queueKey(kind byte, due Stamp, unique []byte) kv.Key {
+	row := append(make([]byte, 0, 9+len(unique)), kind)
+	return key(tableQueue, append(binary.BigEndian.AppendUint64(row, uint64(due)), unique...))
+}
+
+// TrafficMonth returns the key of a month's traffic counter.
+func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
+	return counterKey(kind, binary.BigEndian.AppendUint32(u64(of), month))
+}
+
+// Which locks guard which rows
+//
+//	lock                     guards
+//	object (id, name)        the object's row, its history, its dead properties
+//	container (id) exclusive everything in the container: row, objects,
+//	                         properties, locks; shared: held by every writer of
+//	                         one of its objects, so that tree operations,
+//	                         settings, detaching and snapshots exclude them
+//	name (account, name)     which container has that name
+//	account                  its row; shared: held by whoever makes a container
+//	user                     the user's row, tokens and list of depots
+//	depot                    its row, members and log; its byte counter when the
+//	                         room is small; shared: held by whoever makes a
+//	                         container in it, so that the list of its spaces
+//	                         stands still under the exclusive lock
+//	meta (name)              one sequence
+//	replay (digest)          that a signed request came already
+//
+// A writer of an object also holds the shared locks of the names of its
+// ancestors without their slash: so "a" and "a/b" cannot both be made by
+// callers that each saw the other absent. Rows under a fresh random ID
+// (content), rows of the journal, queues and owners need no lock: nobody else
+// names them.
+
+// A Guard is a lock that a transaction declares, see above.
+type Guard = kv.Lock
+
+// LockContainer returns the lock of a container.
+func LockContainer(id uint64, shared bool) Guard {
+	return Guard{Key: containerKey(id), Shared: shared}
+}
+
+// LockObject returns the exclusive lock of one name in a container.
+func LockObject(id uint64, name string) Guard { return Guard{Key: objectKey(id, name)} }
+
+// LockName returns the exclusive lock of one container name of an account.
+func LockName(account, name string) Guard { return Guard{Key: nameKey(account, name)} }
+
+// LockAccount returns the lock of an account.
+func LockAccount(name string, shared bool) Guard {
+	return Guard{Key: accountKey(name), Shared: shared}
+}
+
+// LockUser returns the exclusive lock of a user.
+func LockUser(name string) Guard { return Guard{Key: userKey(Fold(name))} }
+
+// LockDepot returns the lock of a depot.
+func LockDepot(id uint64, shared bool) Guard { return Guard{Key: depotKey(id), Shared: shared} }
+
+// LockSequence returns the exclusive lock of a sequence.
+func LockSequence(name string) Guard { return Guard{Key: metaKey(sequencePrefix + name)} }
+
+// LockReplay returns the exclusive lock of a signed request's digest.
+func LockReplay(digest [32]byte) Guard { return Guard{Key: replayKey(digest)} }
+
+// LocksOfWrite returns the locks of a write to one object. With parent the
+// name of its parent folder is taken exclusively, for writers that must not
+// see a folder vanish between two of them. Names nested deeper than the
+// engine's limit of locks take the whole container instead.
+func LocksOfWrite(id uint64, name string, parent bool) []Guard {
+	locks := []Guard{LockContainer(id, true), LockObject(id, name)}
+	trimmed := trimSlash(name)
+	for i := 1; i < len(trimmed); i++ {
+		if trimmed[i] != '/' {
+			continue
+		}
+		locks = append(locks, Guard{Key: objectKey(id, trimmed[:i]), Shared: true})
+		if len(locks) > kv.DefaultLimits.MaxLocks/2 {
+			return []Guard{LockContainer(id, false)}
+		}
+	}
+	if parent && len(locks) > 2 {
+		locks[len(locks)-1].Shared = false
+	}
+	if trimmed != name {
+		locks = append(locks, LockObject(id, trimmed))
+	}
+	return locks
+}
+
+func trimSlash(name string) string {
+	if n := len(name); n > 0 && name[n-1] == '/' {
+		return name[:n-1]
+	}
+	return name
+}
+
+// Covers tells whether the held locks permit a write of the row k: the rule
+// above as code, for engines that check it in tests.
+func Covers(held []Guard, k kv.Key) bool {
+	has := func(want kv.Key) bool {
+		for _, l := range held {
+			if !l.Shared && l.Key.Table == want.Table && bytes.Equal(l.Key.Row, want.Row) {
+				return true
+			}
+		}
+		return false
+	}
+	anyOf := func(t kv.Table) bool {
+		for _, l := range held {
+			if !l.Shared && l.Key.Table == t {
+				return true
+			}
+		}
+		return false
+	}
+	switch k.Table {
+	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal:
+		return true
+	case tableObjects, tableHistory, tableProps, tableLocks:
+		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) {
+			return true
+		}
+		name, _, _ := bytes.Cut(k.Row[8:], []byte{0})
+		return has(kv.Key{Table: tableObjects, Row: append(bytes.Clone(k.Row[:8]), name...)})
+	case tableLockOf:
+		return anyOf(tableContainers)
+	case tableTokens, tableTokenOf, tableDepotOf, tableMemberOf, tableUserOf:
+		return anyOf(tableUsers) || anyOf(tableDepots)
+	case tableDepotLog:
+		return has(kv.Key{Table: tableDepots, Row: k.Row[:8]})
+	case tableDepotSpaces:
+		return has(kv.Key{Table: tableContainers, Row: k.Row[8:]})
+	case tableReplayByTime:
+		return anyOf(tableReplay)
+	case tableReplay:
+		return has(k) || anyOf(tableReplay)
+	case tableKeys:
+		return has(k)
+	}
+	return has(k)
+}

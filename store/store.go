@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"entrepot/gateway/errs"
+	"entrepot/store/blob"
+	"entrepot/store/kv"
+)
+
+// Format is the number of the layout that this program reads and writes.
+const Format = 1
+
+// DefaultInlineLimit is the number of bytes up to which content lives in the
+// engine, where a PUT is one transaction and nothing else.
+const DefaultInlineLimit = 16 << 10
+
+// MaxInlineLimit is the largest inline limit: a value of the engine less the
+// checksum.
+const MaxInlineLimit = 56 << 10
+
+const (
+	metaFormat     = "format"
+	metaClock      = "clock"
+	metaID         = "store-id"
+	sequencePrefix = "sequence/"
+)
+
+// Sequences.
+const SequenceDepot = "depot"
+
+// Options configure a Store. The zero value works.
+type Options struct {
+	Now         func() time.Time // default time.Now
+	Rand        io.Reader        // default crypto/rand
+	Logger      *slog.Logger     // default: none
+	InlineLimit int              // default DefaultInlineLimit, at most MaxInlineLimit; -1: everything in blobs
+}
+
+// Store is the typed store over an engine and blobs. Safe for concurrent use.
+type Store struct {
+	engine kv.Engine
+	blobs  blob.Blobs
+	opt    Options
+	clock  clock
+	random struct {
+		sync.Mutex
+		io.Reader
+	}
+	pool   sync.Pool // *[]byte of InlineLimit+1 bytes
+	chunks sync.Pool // *[]byte of chunkSize bytes
+
+	release chan struct{} // a blob was queued for removal
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	once    sync.Once
+}
+
+// Open opens the store in an engine, which is initialised when it is empty,
+// and begins its background work. Closing the Store does not close engine and
+// blobs. It fails when the engine holds another format.
+func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) (*Store, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Rand == nil {
+		opt.Rand = rand.Reader
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.InlineLimit == 0 {
+		opt.InlineLimit = DefaultInlineLimit
+	}
+	if opt.InlineLimit > MaxInlineLimit {
+		return nil, fmt.Errorf("store: inline limit %d is above %d", opt.InlineLimit, MaxInlineLimit)
+	}
+	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1)}
+	s.clock.wall = opt.Now
+	s.random.Reader = opt.Rand
+	size := max(opt.InlineLimit, 0) + 1
+	s.pool.New = func() any { b := make([]byte, 0, size); return &b }
+	s.chunks.New = func() any { b := make([]byte, chunkSize); return &b }
+	if err := s.initialise(ctx); err != nil {
+		return nil, err
+	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = cancel
+	s.done.Go(func() { s.runReleaser(background) })
+	s.done.Go(func() { s.runClock(background) })
+	return s, nil
+}
+
+// Close ends the background work and records the clock. A second Close does
+// nothing.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.stop()
+		s.done.Wait()
+	})
+	return nil
+}
+
+// initialise reads or writes the format row and raises the clock.
+func (s *Store) initialise(ctx context.Context) error {
+	var id [16]byte
+	if _, err := io.ReadFull(s.opt.Rand, id[:]); err != nil {
+		return fmt.Errorf("store: random numbers: %w", err)
+	}
+	var format, mark string
+	read := func(r kv.Reader) error {
+		rows, err := r.Get(metaKey(metaFormat), metaKey(metaClock))
+		if err == nil {
+			format, mark = string(rows[0]), string(rows[1])
+		}
+		return err
+	}
+	if err := s.engine.View(ctx, read); err != nil {
+		return fmt.Errorf("store: reading the format: %w", err)
+	}
+	if format == "" {
+		locks := []kv.Lock{{Key: metaKey(metaFormat)}, {Key: metaKey(metaID)}}
+		err := s.engine.Update(ctx, locks, func(tx kv.Tx) error {
+			if err := read(tx); err != nil || format != "" {
+				return err
+			}
+			tx.Put(metaKey(metaFormat), []byte(strconv.Itoa(Format)))
+			tx.Put(metaKey(metaID), fmt.Appendf(nil, "%x", id))
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("store: first initialisation: %w", err)
+		}
+		if format == "" {
+			format = strconv.Itoa(Format)
+		}
+	}
+	if format != strconv.Itoa(Format) {
+		return fmt.Errorf("store: the data directory has format %q, this program knows format %d", format, Format)
+	}
+	if at, err := strconv.ParseInt(strings.TrimSpace(mark), 10, 64); err == nil {
+		s.clock.raise(Stamp(at).Time())
+	}
+	return nil
+}
+
+// Now returns the time; it never runs backwards.
+func (s *Store) Now() Stamp { return StampOf(s.clock.now()) }
+
+// InlineLimit returns up to how many bytes of content live in the engine.
+func (s *Store) InlineLimit() int { return max(s.opt.InlineLimit, 0) }
+
+// Free returns how many bytes of content may still be stored.
+func (s *Store) Free() (int64, error) { return s.blobs.Free() }
+
+// NewID returns a random container ID, 1 to 2⁶³-1.
+func (s *Store) NewID() (uint64, error) {
+	for {
+		var b [8]byte
+		if err := s.fill(b[:]); err != nil {
+			return 0, err
+		}
+		if id := binary.BigEndian.Uint64(b[:]) >> 1; id != 0 {
+			return id, nil
+		}
+	}
+}
+
+// newBlobID returns a fresh blob ID: 48 bits of milliseconds, 80 random bits.
+func (s *Store) newBlobID() (id blob.ID, err error) {
+	if err := s.fill(id[:]); err != nil {
+		return id, err
+	}
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(s.clock.now().UnixMilli()))
+	copy(id[:6], ms[2:])
+	return id, nil
+}
+
+func (s *Store) fill(b []byte) error {
+	s.random.Lock()
+	defer s.random.Unlock()
+	if _, err := io.ReadFull(s.random.Reader, b); err != nil {
+		return fmt.Errorf("store: random numbers: %w", err)
+	}
+	return nil
+}
+
+// View runs fn on one consistent snapshot. What fn reads may be kept; fn must
+// not call the Store.
+func (s *Store) View(ctx context.Context, fn func(*View) error) error {
+	return fail("store.View", s.engine.View(ctx, func(r kv.Reader) error {
+		return fn(&View{r: r})
+	}))
+}
+
+// Update runs fn in one durable transaction that is serial with every
+// transaction holding a conflicting lock. fn may run several times: it sets
+// its results from scratch and touches nothing else. It must not call the
+// Store.
+func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) error {
+	var released bool
+	err := s.engine.Update(ctx, locks, func(t kv.Tx) error {
+		tx := &Tx{View: View{r: t}, tx: t}
+		err := fn(tx)
+		released = tx.released
+		return err
+	})
+	if err == nil && released {
+		select {
+		case s.release <- struct{}{}:
+		default:
+		}
+	}
+	return fail("store.Update", err)
+}
+
+// fail gives the engine's failures their kinds; errors that have one pass.
+func fail(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kv.ErrStopped), errors.Is(err, blob.ErrStopped):
+		return errs.Wrap(op, errs.Unavailable, errs.SyncFailed, err)
+	case errors.Is(err, kv.ErrUnknown):
+		return errs.Wrap(op, errs.Unavailable, errs.Unknown, err)
+	case errors.Is(err, kv.ErrClosed):
+		return errs.Wrap(op, errs.Unavailable, "", err)
+	case errors.Is(err, kv.ErrTooMany):
+		return errs.Wrap(op, errs.Forbidden, errs.TooMany, err)
+	case errors.Is(err, kv.ErrLimit):
+		return errs.Wrap(op, errs.Invalid, "", err)
+	case errors.Is(err, blob.ErrNoSpace):
+		return errs.Wrap(op, errs.OverQuota, errs.DiskFull, err)
+	}
+	return err
+}

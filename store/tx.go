@@ -1,0 +1,313 @@
+package store
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+
+	"entrepot/store/kv"
+)
+
+// A Tx reads and writes typed records inside Store.Update. Its methods keep
+// indexes, counters and the bookkeeping of blobs in step with the records;
+// errors of writes surface when Update commits.
+type Tx struct {
+	View
+	tx       kv.Tx
+	released bool // a blob was queued for removal
+}
+
+// PutAccount writes an account's record.
+func (tx *Tx) PutAccount(a *Account) { tx.tx.Put(accountKey(a.Name), a.encode()) }
+
+// PutUser writes a user's record and its place in its account.
+func (tx *Tx) PutUser(u *User) {
+	tx.tx.Put(userKey(Fold(u.Name)), u.encode())
+	tx.tx.Put(userOfKey(u.Account, Fold(u.Name)), nil)
+}
+
+// DeleteUser removes a user's record and its tokens.
+func (tx *Tx) DeleteUser(u *User) error {
+	tx.tx.Delete(userKey(Fold(u.Name)))
+	tx.tx.Delete(userOfKey(u.Account, Fold(u.Name)))
+	return tx.trimTokens(u.Name, func(Token) bool { return true })
+}
+
+// PutToken writes a token and removes those of the same user that dead reports
+// as dead.
+func (tx *Tx) PutToken(t *Token, dead func(Token) bool) error {
+	if err := tx.trimTokens(t.User, dead); err != nil {
+		return err
+	}
+	tx.tx.Put(tokenKey(t.Digest), t.encode())
+	tx.tx.Put(tokenOfKey(Fold(t.User), t.Issue), t.Digest[:])
+	return nil
+}
+
+// DeleteToken removes a token.
+func (tx *Tx) DeleteToken(t *Token) {
+	tx.tx.Delete(tokenKey(t.Digest))
+	tx.tx.Delete(tokenOfKey(Fold(t.User), t.Issue))
+}
+
+// maxTokens bounds how many live tokens of a user are looked at.
+const maxTokens = 1000
+
+// TokensOf lists a user's tokens, newest first.
+func (v *View) TokensOf(user string) ([]Token, error) {
+	r := kv.Prefix(tableTokenOf, join(Fold(user), ""))
+	r.Reverse = true
+	page, err := v.r.Scan(r, maxTokens)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Token, 0, len(page.Items))
+	for _, item := range page.Items {
+		var digest [32]byte
+		copy(digest[:], item.Value)
+		t, found, err := v.Token(digest)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+func (tx *Tx) trimTokens(user string, dead func(Token) bool) error {
+	list, err := tx.TokensOf(user)
+	for _, t := range list {
+		if dead(t) {
+			tx.DeleteToken(&t)
+		}
+	}
+	return err
+}
+
+// PutKey writes an API key's record.
+func (tx *Tx) PutKey(k *Key) { tx.tx.Put(apiKeyKey(k.Digest), k.encode()) }
+
+// CreateContainer writes a new container and counts it.
+func (tx *Tx) CreateContainer(c *Container) {
+	tx.PutContainer(c)
+	tx.tx.Put(nameKey(c.Account, c.Name), u64(c.ID))
+	tx.tx.Put(depotSpaceKey(c.Depot, c.ID), nil)
+	tx.tx.Add(counterKey(CountAccountSpaces, []byte(c.Account)), 1)
+}
+
+// PutContainer writes a container's record.
+func (tx *Tx) PutContainer(c *Container) { tx.tx.Put(containerKey(c.ID), c.encode()) }
+
+// RenameContainer gives a container another name in its account. The caller
+// made sure that the name is free.
+func (tx *Tx) RenameContainer(c *Container, name string) {
+	tx.tx.Delete(nameKey(c.Account, c.Name))
+	c.Name = name
+	tx.tx.Put(nameKey(c.Account, c.Name), u64(c.ID))
+	tx.PutContainer(c)
+}
+
+// DetachContainer makes a container unreachable at once, whatever it holds:
+// its name and record go, its counts leave account and depot, and its rows are
+// queued for removal in the background.
+func (tx *Tx) DetachContainer(c *Container, now Stamp) error {
+	var objects, bytes int64
+	b := tx.Batch()
+	b.Count(CountContainerObjects, c.ID, &objects)
+	b.Count(CountContainerBytes, c.ID, &bytes)
+	if err := b.Do(); err != nil {
+		return err
+	}
+	tx.tx.Delete(nameKey(c.Account, c.Name))
+	tx.tx.Delete(containerKey(c.ID))
+	tx.tx.Delete(depotSpaceKey(c.Depot, c.ID))
+	tx.tx.Add(counterKey(CountAccountSpaces, []byte(c.Account)), -1)
+	tx.tx.Add(counterKey(CountAccountObjects, []byte(c.Account)), -objects)
+	tx.tx.Add(counterKey(CountAccountBytes, []byte(c.Account)), -bytes)
+	tx.tx.Add(counterKey(CountDepotBytes, u64(c.Depot)), -bytes)
+	tx.tx.Put(queueKey(queueReap, now, u64(c.ID)), nil)
+	tx.released = true
+	return nil
+}
+
+// PutObject writes an object of container c in place of old (nil when the name
+// is new): counters follow, and old content is released unless the new object
+// has the same.
+func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
+	objects, bytes := int64(1), o.Content.Size
+	if old != nil {
+		objects, bytes = 0, bytes-old.Content.Size
+		if old.Content.Blob != o.Content.Blob {
+			tx.releaseContent(old.Content, now)
+		}
+	}
+	tx.tx.Put(objectKey(c.ID, o.Name), o.encode())
+	tx.count(c, objects, bytes)
+}
+
+// PutInline writes content that lives in the engine. The row of a fresh blob
+// needs no lock.
+func (tx *Tx) PutInline(c Content, sealed []byte) { tx.tx.Put(contentKey(c.Blob), sealed) }
+
+// DeleteObject removes an object of container c and releases its content.
+func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
+	tx.releaseContent(o.Content, now)
+	tx.tx.Delete(objectKey(c.ID, o.Name))
+	tx.count(c, -1, -o.Content.Size)
+}
+
+// ShareContent makes dst refer to the content of src, an object of container
+// c, which it marks as shared: its row is written back when it was not shared
+// before. The two owner numbers are random.
+func (tx *Tx) ShareContent(c *Container, src *Object, dst *Content, owner, other uint64) {
+	if src.Content.Blob.IsZero() {
+		*dst = src.Content
+		return
+	}
+	if src.Content.Owner == 0 {
+		src.Content.Owner = other
+		tx.tx.Put(ownerKey(src.Content.Blob, other), nil)
+		tx.tx.Put(objectKey(c.ID, src.Name), src.encode())
+	}
+	*dst = src.Content
+	dst.Owner = owner
+	tx.tx.Put(ownerKey(dst.Blob, owner), nil)
+}
+
+// releaseContent drops one reference to content.
+func (tx *Tx) releaseContent(c Content, now Stamp) {
+	switch {
+	case c.Blob.IsZero():
+	case c.Owner != 0:
+		tx.tx.Delete(ownerKey(c.Blob, c.Owner))
+		kind := []byte{0}
+		if c.Inline {
+			kind[0] = 1
+		}
+		tx.tx.Put(queueKey(queueShared, now, c.Blob[:]), kind)
+		tx.released = true
+	case c.Inline:
+		tx.tx.Delete(contentKey(c.Blob))
+	default:
+		tx.tx.Put(queueKey(queueRelease, now, c.Blob[:]), nil)
+		tx.released = true
+	}
+}
+
+func (tx *Tx) count(c *Container, objects, bytes int64) {
+	if objects != 0 {
+		tx.tx.Add(counterKey(CountContainerObjects, u64(c.ID)), objects)
+		tx.tx.Add(counterKey(CountAccountObjects, []byte(c.Account)), objects)
+	}
+	if bytes != 0 {
+		tx.tx.Add(counterKey(CountContainerBytes, u64(c.ID)), bytes)
+		tx.tx.Add(counterKey(CountAccountBytes, []byte(c.Account)), bytes)
+		tx.tx.Add(counterKey(CountDepotBytes, u64(c.Depot)), bytes)
+	}
+}
+
+// MarkClash notes that a file and a folder of the container may share a name.
+func (tx *Tx) MarkClash(id uint64) { tx.tx.Add(counterKey(CountContainerClashes, u64(id)), 1) }
+
+// MoveTree renames everything below one folder of a container to another:
+// objects, dead properties; content is not touched. Both prefixes end in a
+// slash; nothing may be below to. More than max objects: kv.ErrTooMany.
+func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err error) {
+	moved, err = tx.tx.MovePrefix(tableObjects, in(id, from), in(id, to), max)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.tx.MovePrefix(tableProps, in(id, from), in(id, to), 4*max)
+	return moved, err
+}
+
+// MoveObject renames an object and its dead properties inside a container. The
+// caller made sure that nothing has the new name.
+func (tx *Tx) MoveObject(id uint64, o *Object, name string) error {
+	tx.tx.Delete(objectKey(id, o.Name))
+	_, err := tx.tx.MovePrefix(tableProps, append(in(id, o.Name), 0), append(in(id, name), 0), 100_000)
+	o.Name = name
+	tx.tx.Put(objectKey(id, name), o.encode())
+	return err
+}
+
+// AddJournal writes an audit record of a change in a container.
+func (tx *Tx) AddJournal(j *Journal) {
+	h := fnv.New64a()
+	h.Write([]byte(j.Action))
+	h.Write([]byte(j.Name))
+	row := append(u64(j.Container), u64(uint64(j.Time))...)
+	tx.tx.Put(key(tableJournal, h.Sum(row)), j.encode())
+}
+
+// AddTraffic adds transferred bytes of a container in a depot for a month
+// (year times twelve plus month).
+func (tx *Tx) AddTraffic(container, depot uint64, month uint32, bytes int64) {
+	tx.tx.Add(trafficKey(CountContainerTraffic, container, month), bytes)
+	tx.tx.Add(trafficKey(CountDepotTraffic, depot, month), bytes)
+}
+
+// NextInSequence gives out the next number of a sequence: at least atLeast and
+// greater than all before. The caller holds the sequence's lock.
+func (tx *Tx) NextInSequence(name string, atLeast uint64) (uint64, error) {
+	last, err := tx.Sequence(name)
+	if err != nil {
+		return 0, err
+	}
+	next := max(last+1, atLeast)
+	tx.tx.Put(metaKey(sequencePrefix+name), u64(next))
+	return next, nil
+}
+
+// PutDepot writes a depot's record and the lists of its owner and users; old
+// is the record that it replaces, nil for a new one.
+func (tx *Tx) PutDepot(old, d *Depot) {
+	if old != nil {
+		tx.depotIndexes(old, func(k kv.Key) { tx.tx.Delete(k) })
+	}
+	tx.tx.Put(depotKey(d.ID), d.encode())
+	tx.depotIndexes(d, func(k kv.Key) { tx.tx.Put(k, nil) })
+}
+
+// DeleteDepot removes a depot's record and the lists of its owner and users;
+// its log stays.
+func (tx *Tx) DeleteDepot(d *Depot) {
+	tx.depotIndexes(d, func(k kv.Key) { tx.tx.Delete(k) })
+	tx.tx.Delete(depotKey(d.ID))
+}
+
+func (tx *Tx) depotIndexes(d *Depot, do func(kv.Key)) {
+	if d.Owner != "" {
+		do(depotOfKey(Fold(d.Owner), d.ID))
+	}
+	for _, user := range d.Users {
+		do(memberOfKey(Fold(user), d.ID))
+	}
+}
+
+// AddDepotEntry writes the next line of a depot's log; d is written too.
+func (tx *Tx) AddDepotEntry(d *Depot, e *DepotEntry) {
+	d.LastEntry++
+	e.Depot, e.Seq = d.ID, d.LastEntry
+	tx.tx.Put(depotLogKey(e.Depot, e.Seq), e.encode())
+	tx.tx.Put(depotKey(d.ID), d.encode())
+}
+
+// Remember notes that a signed request was carried out, until a moment, and
+// forgets at most 1,000 whose moment has passed.
+func (tx *Tx) Remember(digest [32]byte, until, now Stamp) error {
+	page, err := tx.r.Scan(kv.Range{Table: tableReplayByTime, To: u64(uint64(now)), KeysOnly: true}, 1000)
+	if err != nil {
+		return err
+	}
+	for _, item := range page.Items {
+		var old [32]byte
+		copy(old[:], item.Row[8:])
+		tx.tx.Delete(replayKey(old))
+		tx.tx.Delete(replayTimeKey(int64(binary.BigEndian.Uint64(item.Row)), old))
+	}
+	tx.tx.Put(replayKey(digest), u64(uint64(until)))
+	tx.tx.Put(replayTimeKey(int64(until), digest), nil)
+	return nil
+}

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"entrepot/store/kv"
+)
+
+// A View reads typed records on one snapshot (in Store.View) or inside a
+// transaction (in Store.Update). Absent records come back with false.
+type View struct{ r kv.Reader }
+
+// A Batch reads several records in one round trip: call its methods, which
+// remember where results go, then Do. Absent records leave their targets
+// untouched, so targets are reset first by the methods.
+type Batch struct {
+	v     *View
+	keys  []kv.Key
+	sinks []func(row []byte) error
+}
+
+// Batch returns an empty batch.
+func (v *View) Batch() *Batch {
+	return &Batch{v: v, keys: make([]kv.Key, 0, 12), sinks: make([]func([]byte) error, 0, 12)}
+}
+
+// Do reads everything asked for so far and empties the batch.
+func (b *Batch) Do() error {
+	rows, err := b.v.r.Get(b.keys...)
+	if err != nil {
+		return err
+	}
+	for i, sink := range b.sinks {
+		if rows[i] == nil {
+			continue
+		}
+		if err := sink(rows[i]); err != nil {
+			return fmt.Errorf("store: table %d, row %x: %w", b.keys[i].Table, b.keys[i].Row, err)
+		}
+	}
+	b.keys, b.sinks = b.keys[:0], b.sinks[:0]
+	return nil
+}
+
+func (b *Batch) add(k kv.Key, sink func([]byte) error) {
+	b.keys = append(b.keys, k)
+	b.sinks = append(b.sinks, sink)
+}
+
+// Account reads an account; *found tells whether there is one.
+func (b *Batch) Account(name string, to *Account, found *bool) {
+	*to, *found = Account{}, false
+	b.add(accountKey(name), func(row []byte) (err error) {
+		*to, err = decodeAccount(name, row)
+		*found = true
+		return err
+	})
+}
+
+// User reads a user by login name.
+func (b *Batch) User(name string, to *User, found *bool) {
+	*to, *found = User{}, false
+	b.add(userKey(Fold(name)), func(row []byte) (err error) {
+		*to, err = decodeUser(row)
+		*found = true
+		return err
+	})
+}
+
+// ContainerID reads which container has a name; 0 when none has.
+func (b *Batch) ContainerID(account, name string, to *uint64) {
+	*to = 0
+	b.add(nameKey(account, name), func(row []byte) (err error) {
+		*to, err = decodeID(row)
+		return err
+	})
+}
+
+// Container reads a container by ID.
+func (b *Batch) Container(id uint64, to *Container, found *bool) {
+	*to, *found = Container{}, false
+	b.add(containerKey(id), func(row []byte) (err error) {
+		*to, err = decodeContainer(id, row)
+		*found = true
+		return err
+	})
+}
+
+// Object reads an object.
+func (b *Batch) Object(id uint64, name string, to *Object, found *bool) {
+	*to, *found = Object{}, false
+	b.add(objectKey(id, name), func(row []byte) (err error) {
+		*to, err = decodeObject(name, row)
+		*found = true
+		return err
+	})
+}
+
+// Depot reads a depot.
+func (b *Batch) Depot(id uint64, to *Depot, found *bool) {
+	*to, *found = Depot{}, false
+	b.add(depotKey(id), func(row []byte) (err error) {
+		*to, err = decodeDepot(id, row)
+		*found = true
+		return err
+	})
+}
+
+// Count reads a counter that is kept by number.
+func (b *Batch) Count(kind CounterKind, of uint64, to *int64) { b.count(counterKey(kind, u64(of)), to) }
+
+// CountOf reads a counter that is kept by account name.
+func (b *Batch) CountOf(kind CounterKind, account string, to *int64) {
+	b.count(counterKey(kind, []byte(account)), to)
+}
+
+// Traffic reads a month's traffic counter.
+func (b *Batch) Traffic(kind CounterKind, of uint64, month uint32, to *int64) {
+	b.count(trafficKey(kind, of, month), to)
+}
+
+func (b *Batch) count(k kv.Key, to *int64) {
+	*to = 0
+	b.add(k, func(row []byte) error {
+		if len(row) != 8 {
+			return fmt.Errorf("counter of %d bytes", len(row))
+		}
+		*to = int64(binary.BigEndian.Uint64(row))
+		return nil
+	})
+}
+
+// Account reads one account.
+func (v *View) Account(name string) (a Account, found bool, err error) {
+	b := v.Batch()
+	b.Account(name, &a, &found)
+	return a, found, b.Do()
+}
+
+// User reads one user by login name.
+func (v *View) User(name string) (u User, found bool, err error) {
+	b := v.Batch()
+	b.User(name, &u, &found)
+	return u, found, b.Do()
+}
+
+// Container reads one container by ID.
+func (v *View) Container(id uint64) (c Container, found bool, err error) {
+	b := v.Batch()
+	b.Container(id, &c, &found)
+	return c, found, b.Do()
+}
+
+// ContainerNamed reads one container by name.
+func (v *View) ContainerNamed(account, name string) (c Container, found bool, err error) {
+	var id uint64
+	b := v.Batch()
+	b.ContainerID(account, name, &id)
+	if err := b.Do(); err != nil || id == 0 {
+		return Container{}, false, err
+	}
+	return v.Container(id)
+}
+
+// Object reads one object.
+func (v *View) Object(id uint64, name string) (o Object, found bool, err error) {
+	b := v.Batch()
+	b.Object(id, name, &o, &found)
+	return o, found, b.Do()
+}
+
+// Depot reads one depot.
+func (v *View) Depot(id uint64) (d Depot, found bool, err error) {
+	b := v.Batch()
+	b.Depot(id, &d, &found)
+	return d, found, b.Do()
+}
+
+// Token reads a token by its digest.
+func (v *View) Token(digest [32]byte) (t Token, found bool, err error) {
+	rows, err := v.r.Get(tokenKey(digest))
+	if err != nil || rows[0] == nil {
+		return Token{}, false, err
+	}
+	t, err = decodeToken(digest, rows[0])
+	return t, true, err
+}
+
+// Key reads an API key by its digest.
+func (v *View) Key(digest [32]byte) (k Key, found bool, err error) {
+	rows, err := v.r.Get(apiKeyKey(digest))
+	if err != nil || rows[0] == nil {
+		return Key{}, false, err
+	}
+	k, err = decodeKey(digest, rows[0])
+	return k, true, err
+}
+
+// LockByToken reads a lock by its token, expired or not.
+func (v *View) LockByToken(token string) (l Lock, found bool, err error) {
+	rows, err := v.r.Get(lockOfKey(token))
+	if err != nil || len(rows[0]) < 8 {
+		return Lock{}, false, err
+	}
+	id, path := binary.BigEndian.Uint64(rows[0]), string(rows[0][8:])
+	rows, err = v.r.Get(lockKey(id, path, token))
+	if err != nil || rows[0] == nil {
+		return Lock{}, false, err
+	}
+	l, err = decodeLock(id, path, token, rows[0])
+	return l, true, err
+}
+
+// Inline reads content that lives in the engine, checked, in memory of its
+// own.
+func (v *View) Inline(c Content) ([]byte, error) {
+	rows, err := v.r.Get(contentKey(c.Blob))
+	if err != nil {
+		return nil, err
+	}
+	return openInline(c, rows[0])
+}
+
+// Sequence reads the last number that a sequence gave out.
+func (v *View) Sequence(name string) (uint64, error) {
+	rows, err := v.r.Get(metaKey(sequencePrefix + name))
+	if err != nil || rows[0] == nil {
+		return 0, err
+	}
+	return decodeID(rows[0])
+}
+
+// Replayed reads until when a signed request is remembered; 0 when it is not.
+func (v *View) Replayed(digest [32]byte) (Stamp, error) {
+	rows, err := v.r.Get(replayKey(digest))
+	if err != nil || rows[0] == nil {
+		return 0, err
+	}
+	n, err := decodeID(rows[0])
+	return Stamp(n), err
+}
+
+func decodeID(row []byte) (uint64, error) {
+	if len(row) != 8 {
+		return 0, fmt.Errorf("store: number of %d bytes", len(row))
+	}
+	return binary.BigEndian.Uint64(row), nil
+}
