@@ -135,6 +135,10 @@ func AppendDavHref(dst []byte, prefix string, named bool, ref gateway.Ref) []byt
 	return appendEscaped(dst, ref.Object)
 }
 
+// AppendDavSegment appends one path segment, percent-encoded as AppendDavHref
+// does it: a relative reference to a member of a folder.
+func AppendDavSegment(dst []byte, name string) []byte { return appendEscaped(dst, name) }
+
 const upperHex = "0123456789ABCDEF"
 
 // appendEscaped percent-encodes everything but unreserved characters and "/".

@@ -1,0 +1,146 @@
+package dav
+
+import (
+	"net/http"
+
+	"entrepot/gateway"
+	"entrepot/gateway/errs"
+)
+
+// pageNodes is how many members one look into the store yields. Between two
+// looks nothing is held, however slow the client reads.
+const pageNodes = 1_000
+
+// propfind serves PROPFIND (RFC 4918 section 9.1).
+func (f *Face) propfind(q *request) error {
+	root, err := readXML(q.r, f.cfg.MaxXMLBytes)
+	if err != nil {
+		return err
+	}
+	body, err := decodePropfind(root)
+	if err != nil {
+		return err
+	}
+	reach, noroot, err := parseDepth(q.r.Header.Get("Depth"))
+	if err != nil {
+		return err
+	}
+	noroot = noroot || (reach != depthZero && prefers(q.r.Header, "depth-noroot"))
+	cond, err := f.conditions(q)
+	if err != nil {
+		return err
+	}
+	v := f.newView(q, body)
+	node, ref, err := f.stat(q.ctx(), q.ref, v.parts())
+	if err != nil {
+		return err
+	}
+	if cond.Lists != nil {
+		if err := f.trees.Check(q.ctx(), ref, gateway.Conditions{Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
+			return err
+		}
+	}
+	if !node.Folder() {
+		reach, noroot = depthZero, false
+	}
+	if reach == depthInfinity {
+		if err := f.finite(q, node.Ref); err != nil {
+			return err
+		}
+	}
+	return f.list(v, &node, reach, noroot)
+}
+
+// finite refuses trees that are too large to list at once; clients fall back
+// to walking them.
+func (f *Face) finite(q *request, ref gateway.Ref) error {
+	if f.cfg.InfinityLimit > 0 {
+		n, err := f.trees.Count(q.ctx(), ref, f.cfg.InfinityLimit)
+		if err != nil {
+			return err
+		}
+		if n <= f.cfg.InfinityLimit {
+			return nil
+		}
+	}
+	return errs.New("dav.propfind", errs.Forbidden, infiniteDepth, "the tree is too large for Depth: infinity")
+}
+
+// list answers with the node and, but for depth 0, its members. What fails
+// before the first byte is answered as a failure; what fails later cuts the
+// connection, since a client must not take a shorter listing for the whole.
+func (f *Face) list(v *view, node *gateway.Node, reach depth, noroot bool) error {
+	buffer := f.buffers.Get().(*[]byte)
+	out := append((*buffer)[:0], multiOpen...)
+	defer func() {
+		*buffer = out[:0]
+		f.buffers.Put(buffer)
+	}()
+	if !noroot {
+		out = v.appendResponse(out, node)
+	}
+	opt := gateway.ListTree{Limit: pageNodes, Recursive: reach == depthInfinity, Parts: v.parts()}
+	sent := false
+	for more := reach != depthZero; more; {
+		page, err := f.trees.List(v.ctx(), node.Ref, opt)
+		if err != nil {
+			return abortIf(sent, err)
+		}
+		for i := range page.Nodes {
+			out = v.appendResponse(out, &page.Nodes[i])
+		}
+		if v.err != nil {
+			return abortIf(sent, v.err)
+		}
+		opt.After = page.Next
+		if more = page.Next != (gateway.Ref{}); !more {
+			break
+		}
+		if err := f.sendPage(v.req.w, out, sent); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		sent, out = true, out[:0]
+	}
+	if v.err != nil {
+		return v.err
+	}
+	out = append(out, multiClose...)
+	if !sent {
+		sendXML(v.req.w, http.StatusMultiStatus, out)
+		return nil
+	}
+	if _, err := v.req.w.Write(out); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// sendPage writes a part of an answer of unknown length and pushes it out.
+func (f *Face) sendPage(w http.ResponseWriter, out []byte, sent bool) error {
+	if !sent {
+		w.Header().Set("Content-Type", xmlType)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.WriteHeader(http.StatusMultiStatus)
+	}
+	if _, err := w.Write(out); err != nil {
+		return err
+	}
+	return flush(w)
+}
+
+// flush pushes out what was written; writers that cannot are left alone.
+func flush(w http.ResponseWriter) error {
+	if err := http.NewResponseController(w).Flush(); err != nil && !isUnsupported(err) {
+		return err
+	}
+	return nil
+}
+
+// abortIf returns err while it can still be answered and cuts the connection
+// afterwards.
+func abortIf(sent bool, err error) error {
+	if sent {
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}

@@ -1,0 +1,153 @@
+package dav
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"entrepot/gateway"
+	"entrepot/gateway/errs"
+)
+
+// A verdict is the status of one property of a PROPPATCH; 0 while nothing is
+// wrong with it.
+type verdict struct {
+	name    propName
+	status  int
+	element string // precondition element in DAV:
+}
+
+// proppatch serves PROPPATCH (RFC 4918 section 9.2): all instructions or none.
+func (f *Face) proppatch(q *request) error {
+	root, err := readXML(q.r, f.cfg.MaxXMLBytes)
+	if err != nil {
+		return err
+	}
+	items, err := decodeProppatch(root)
+	if err != nil {
+		return err
+	}
+	cond, err := f.conditions(q)
+	if err != nil {
+		return err
+	}
+	node, ref, err := f.stat(q.ctx(), q.ref, gateway.NodeParts{})
+	if err != nil {
+		return err
+	}
+	patch, verdicts := f.judge(items)
+	patch.Conditions = cond
+	if failed(verdicts) {
+		if err := f.trees.Check(q.ctx(), ref, cond); err != nil {
+			return err
+		}
+	} else if err := f.trees.PatchProps(q.ctx(), node.Ref, patch); err != nil {
+		if errs.Of(err) != errs.OverQuota {
+			return err
+		}
+		verdicts[0].status, verdicts[0].element = http.StatusInsufficientStorage, outcomeOf(err).element
+	}
+	if !failed(verdicts) && wantsMinimal(q.r.Header) {
+		if prefers(q.r.Header, "return=minimal") {
+			q.w.Header().Set("Preference-Applied", "return=minimal")
+		}
+		q.w.Header().Set("Content-Length", "0")
+		q.w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	f.sendVerdicts(q, node.Ref, verdicts)
+	return nil
+}
+
+// judge sorts the instructions: into the change that the gateway makes, and
+// into verdicts about what it need not be asked for. A property that is set
+// or removed twice has one verdict.
+func (f *Face) judge(items []patchItem) (gateway.PropPatch, []verdict) {
+	var patch gateway.PropPatch
+	var verdicts []verdict
+	for _, item := range items {
+		v := verdict{name: item.name}
+		live := findLive(item.name)
+		switch {
+		case live == nil:
+			change := gateway.PropChange{Remove: item.remove, Prop: gateway.DeadProp{Space: item.name.space, Name: item.name.local}}
+			if !item.remove {
+				change.Prop.Value, change.Prop.Lang = item.elem.inner(), item.elem.lang
+			}
+			patch.Changes = append(patch.Changes, change)
+		case !live.time || f.protected(item):
+			v.status, v.element = http.StatusForbidden, "cannot-modify-protected-property"
+		case !item.remove:
+			t, err := parseModified(item.elem.innerText())
+			if err != nil {
+				v.status = http.StatusConflict
+			}
+			patch.Modified = t
+		}
+		same := slices.IndexFunc(verdicts, func(o verdict) bool { return o.name == item.name })
+		if same < 0 {
+			verdicts = append(verdicts, v)
+		} else if verdicts[same].status == 0 {
+			verdicts[same] = v
+		}
+	}
+	return patch, verdicts
+}
+
+// protected tells whether an instruction on a modification time is refused:
+// getlastmodified cannot be removed, and not be set where the configuration
+// protects it.
+func (f *Face) protected(item patchItem) bool {
+	isLast := item.name == propName{nsDAV, "getlastmodified"}
+	return isLast && (item.remove || f.cfg.ProtectModified)
+}
+
+func failed(verdicts []verdict) bool {
+	return slices.ContainsFunc(verdicts, func(v verdict) bool { return v.status != 0 })
+}
+
+// sendVerdicts answers 207 with the properties grouped by status, in the
+// order in which each status first occurs. When anything failed, what did not
+// is 424 (RFC 4918 section 11.4).
+func (f *Face) sendVerdicts(q *request, ref gateway.Ref, verdicts []verdict) {
+	rest := http.StatusOK
+	if failed(verdicts) {
+		rest = http.StatusFailedDependency
+	}
+	for i := range verdicts {
+		if verdicts[i].status == 0 {
+			verdicts[i].status = rest
+		}
+	}
+	out := append([]byte(nil), multiOpen...)
+	out = append(out, "<D:response><D:href>"...)
+	out = f.appendHref(out, q, ref)
+	out = append(out, "</D:href>"...)
+	for i, v := range verdicts {
+		if slices.ContainsFunc(verdicts[:i], func(o verdict) bool { return o.status == v.status }) {
+			continue
+		}
+		out = appendGroup(out, v.status, v.element, verdicts[i:])
+	}
+	out = append(out, "</D:response>"...)
+	out = append(out, multiClose...)
+	sendXML(q.w, http.StatusMultiStatus, out)
+}
+
+// appendGroup appends the propstat of one status.
+func appendGroup(out []byte, status int, element string, verdicts []verdict) []byte {
+	out = append(out, propstatOpen...)
+	for _, v := range verdicts {
+		if v.status == status {
+			out = appendEmpty(out, v.name)
+		}
+	}
+	out = append(out, "</D:prop><D:status>HTTP/1.1 "...)
+	out = strconv.AppendInt(out, int64(status), 10)
+	out = append(append(out, ' '), http.StatusText(status)...)
+	out = append(out, "</D:status>"...)
+	if element != "" {
+		out = append(append(append(out, "<D:error><D:"...), element...), "/></D:error>"...)
+	}
+	return append(out, "</D:propstat>"...)
+}

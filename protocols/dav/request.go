@@ -1,0 +1,211 @@
+package dav
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"entrepot/auth"
+	"entrepot/gateway"
+	"entrepot/gateway/errs"
+	"entrepot/protocols/internal/httpkit"
+)
+
+// A request is one decoded request on its way through a method.
+type request struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	who   auth.Principal
+	ref   gateway.Ref // without a slash at its end
+	slash bool        // the path had one
+	named bool        // the path named its account
+}
+
+func (q *request) ctx() context.Context { return q.r.Context() }
+
+// A method serves one HTTP method.
+type method struct {
+	serve func(*request) error
+	// write marks methods that change something.
+	write bool
+	// bodiless marks methods that refuse a body (RFC 4918: 415).
+	bodiless bool
+}
+
+func (f *Face) methodTable() map[string]method {
+	return map[string]method{
+		"GET":       {serve: f.get},
+		"HEAD":      {serve: f.get},
+		"PROPFIND":  {serve: f.propfind},
+		"PUT":       {serve: f.put, write: true},
+		"PROPPATCH": {serve: f.proppatch, write: true},
+		"LOCK":      {serve: f.lock, write: true},
+		"MKCOL":     {serve: f.mkcol, write: true, bodiless: true},
+		"DELETE":    {serve: f.delete, write: true, bodiless: true},
+		"COPY":      {serve: f.copyMove, write: true, bodiless: true},
+		"MOVE":      {serve: f.copyMove, write: true, bodiless: true},
+		"UNLOCK":    {serve: f.unlock, write: true, bodiless: true},
+	}
+}
+
+// foreignMethods are known to HTTP and its WebDAV extensions but not built:
+// 405, where an unknown word is 501.
+const foreignMethods = " POST PATCH TRACE CONNECT REPORT SEARCH ACL MKCALENDAR MKREDIRECTREF UPDATEREDIRECTREF ORDERPATCH" +
+	" VERSION-CONTROL CHECKOUT CHECKIN UNCHECKOUT MKWORKSPACE UPDATE LABEL MERGE BASELINE-CONTROL MKACTIVITY" +
+	" BIND UNBIND REBIND LINK UNLINK SUBSCRIBE UNSUBSCRIBE NOTIFY POLL BCOPY BMOVE BDELETE BPROPFIND BPROPPATCH "
+
+// serve runs the method of an authenticated request.
+func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
+	q, err := f.handle(w, r)
+	if err != nil {
+		f.fail(w, r, q, err)
+	}
+}
+
+func (f *Face) handle(w http.ResponseWriter, r *http.Request) (*request, error) {
+	q := &request{w: w, r: r, who: auth.PrincipalOf(r.Context())}
+	event := httpkit.EventOf(r.Context())
+	event.Face, event.Op = "dav", r.Method
+	m, ok := f.methods[r.Method]
+	switch {
+	case !ok && strings.Contains(foreignMethods, " "+r.Method+" "):
+		return q, errs.New("dav.method", errs.Exists, methodNotBuilt, "this method is not offered here")
+	case !ok:
+		return q, errs.New("dav.method", errs.Invalid, methodUnknown, "this method is not known")
+	}
+	p, err := httpkit.SplitDavPath(f.cfg.Prefix, r.URL.EscapedPath())
+	if err != nil {
+		return q, err
+	}
+	q.slash, q.named = p.Slash, p.Named
+	if q.ref, err = q.own(p); err != nil {
+		return q, err
+	}
+	event.Account, event.Container = q.ref.Account, q.ref.Container
+	if m.write && f.cfg.ReadOnly {
+		return q, errs.New("dav.write", errs.Forbidden, "", "this drive is read-only")
+	}
+	if m.bodiless && hasBody(r) {
+		return q, errs.New("dav.body", errs.Invalid, bodyRefused, "this method takes no body")
+	}
+	return q, m.serve(q)
+}
+
+// own gives a path without an account the caller's.
+func (q *request) own(p httpkit.DavPath) (gateway.Ref, error) {
+	if !p.Named {
+		if q.who.Account == "" {
+			return p.Ref, errs.New("dav.path", errs.Unauthenticated, "", "this path needs a login")
+		}
+		p.Ref.Account = q.who.Account
+	}
+	return p.Ref, nil
+}
+
+// hasBody looks at the stream where the length is not declared.
+func hasBody(r *http.Request) bool {
+	if r.ContentLength != -1 {
+		return r.ContentLength > 0
+	}
+	var one [1]byte
+	n, _ := io.ReadFull(r.Body, one[:])
+	return n > 0
+}
+
+// asSent returns the request's ref in the spelling of a folder where the path
+// had one.
+func (q *request) asSent() gateway.Ref {
+	ref := q.ref
+	if q.slash && ref.Object != "" {
+		ref.Object += "/"
+	}
+	return ref
+}
+
+// stat finds the node of ref; on a miss it tries the other Unicode forms of
+// the name, since macOS sends decomposed names for what others stored
+// composed. It returns the ref under which the node is stored.
+func (f *Face) stat(ctx context.Context, ref gateway.Ref, parts gateway.NodeParts) (gateway.Node, gateway.Ref, error) {
+	node, err := f.trees.Stat(ctx, ref, parts)
+	if errs.Of(err) != errs.NotFound {
+		return node, ref, err
+	}
+	for _, other := range otherForms(ref) {
+		if node, oerr := f.trees.Stat(ctx, other, parts); oerr == nil {
+			return node, other, nil
+		}
+	}
+	return node, ref, err
+}
+
+// resolve replaces the request's ref by the spelling that is stored, when the
+// name has several: its own, else that of its parent. A ref with one spelling
+// costs nothing.
+func (f *Face) resolve(ctx context.Context, ref gateway.Ref) gateway.Ref {
+	if len(otherForms(ref)) == 0 {
+		return ref
+	}
+	_, found, err := f.stat(ctx, ref, gateway.NodeParts{})
+	if errs.Of(err) != errs.NotFound {
+		return found
+	}
+	parent, leaf := splitLeaf(ref)
+	if len(otherForms(parent)) == 0 {
+		return ref
+	}
+	if _, found, err = f.stat(ctx, parent, gateway.NodeParts{}); err != nil {
+		return ref
+	}
+	return joinLeaf(found, leaf)
+}
+
+// otherForms returns the composed and the decomposed spelling of a ref where
+// they differ from it.
+func otherForms(ref gateway.Ref) []gateway.Ref {
+	if ascii(ref.Container) && ascii(ref.Object) {
+		return nil
+	}
+	var forms []gateway.Ref
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		other := gateway.Ref{Account: ref.Account, Container: form.String(ref.Container), Object: form.String(ref.Object)}
+		if other != ref {
+			forms = append(forms, other)
+		}
+	}
+	return forms
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// splitLeaf cuts the last segment off a ref without a slash at its end.
+func splitLeaf(ref gateway.Ref) (parent gateway.Ref, leaf string) {
+	if ref.Object == "" {
+		return gateway.Ref{Account: ref.Account}, ref.Container
+	}
+	i := strings.LastIndexByte(ref.Object, '/')
+	parent = gateway.Ref{Account: ref.Account, Container: ref.Container, Object: ref.Object[:max(i, 0)]}
+	return parent, ref.Object[i+1:]
+}
+
+// joinLeaf undoes splitLeaf.
+func joinLeaf(parent gateway.Ref, leaf string) gateway.Ref {
+	switch {
+	case parent.Container == "":
+		parent.Container = leaf
+	case parent.Object == "":
+		parent.Object = leaf
+	default:
+		parent.Object += "/" + leaf
+	}
+	return parent
+}

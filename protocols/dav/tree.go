@@ -1,0 +1,130 @@
+package dav
+
+import (
+	"net/http"
+
+	"entrepot/gateway"
+	"entrepot/gateway/errs"
+)
+
+// mkcol serves MKCOL (RFC 4918 section 9.3). A body was refused before.
+func (f *Face) mkcol(q *request) error {
+	cond, err := f.conditions(q)
+	if err != nil {
+		return err
+	}
+	if err := f.mayNameContainers(q.ref); err != nil {
+		return err
+	}
+	return f.delegateMkcol(q, f.resolve(q.ctx(), q.ref), cond)
+}
+
+// delete serves DELETE (RFC 4918 section 9.6).
+func (f *Face) delete(q *request) error {
+	cond, err := f.conditions(q)
+	if err != nil {
+		return err
+	}
+	if err := f.mayNameContainers(q.ref); err != nil {
+		return err
+	}
+	ref := f.resolve(q.ctx(), q.ref)
+	if _, err := f.treeDepth(q, ref, false); err != nil {
+		return err
+	}
+	if err := f.trees.Delete(q.ctx(), ref, cond); err != nil {
+		return err
+	}
+	q.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// copyMove serves COPY and MOVE (RFC 4918 sections 9.8 and 9.9).
+func (f *Face) copyMove(q *request) error {
+	isCopy := q.r.Method == "COPY"
+	dst, err := f.destination(q)
+	if err != nil {
+		return err
+	}
+	opt := gateway.TreeOptions{}
+	if opt.Overwrite, err = parseOverwrite(q.r.Header.Get("Overwrite")); err != nil {
+		return err
+	}
+	if opt.Conditions, err = f.conditions(q); err != nil {
+		return err
+	}
+	if err := f.mayNameContainers(dst); err != nil {
+		return err
+	}
+	src := f.resolve(q.ctx(), q.ref)
+	if stored := f.resolve(q.ctx(), dst); stored != src {
+		dst = stored // unless the names differ in Unicode form only
+	}
+	if opt.Shallow, err = f.treeDepth(q, src, isCopy); err != nil {
+		return err
+	}
+	opt.Modified, _ = parseEpoch(q.r.Header.Get("X-OC-Mtime"))
+	run := f.trees.Copy
+	if !isCopy {
+		if err := f.mayNameContainers(src); err != nil {
+			return err
+		}
+		run = f.trees.Move
+	}
+	created, err := run(q.ctx(), src, dst, opt)
+	if err != nil {
+		return overwriteRefused(err, opt)
+	}
+	if !opt.Modified.IsZero() {
+		q.w.Header()["X-OC-Mtime"] = []string{"accepted"}
+	}
+	if created {
+		q.w.Header().Set("Content-Length", "0")
+		q.w.WriteHeader(http.StatusCreated)
+	} else {
+		q.w.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}
+
+// overwriteRefused says of an existing destination that "Overwrite: F" does
+// not hold, where other methods say that a resource is in the way.
+func overwriteRefused(err error, opt gateway.TreeOptions) error {
+	if opt.Overwrite || errs.Of(err) != errs.Exists {
+		return err
+	}
+	return &errs.Error{Op: "dav.copymove", Kind: errs.Precondition, Text: "the destination exists", Err: err}
+}
+
+// treeDepth reads the Depth of a method that takes whole trees. On a folder it
+// must be infinity, for COPY also 0, which it returns as shallow; files have
+// no depth. Only an unusual header costs a look at the resource.
+func (f *Face) treeDepth(q *request, ref gateway.Ref, mayBeShallow bool) (shallow bool, err error) {
+	reach, noroot, err := parseDepth(q.r.Header.Get("Depth"))
+	if err != nil || noroot {
+		return false, badHeader("the Depth header does not fit the method")
+	}
+	if reach == depthInfinity {
+		return false, nil
+	}
+	if mayBeShallow && reach == depthZero {
+		return true, nil
+	}
+	node, err := f.trees.Stat(q.ctx(), ref, gateway.NodeParts{})
+	if err != nil {
+		return false, err
+	}
+	if node.Folder() {
+		return false, badHeader("the Depth header does not fit the method")
+	}
+	return false, nil
+}
+
+// mayNameContainers refuses changes of first-level folders where the
+// configuration fixes them.
+func (f *Face) mayNameContainers(ref gateway.Ref) error {
+	if f.cfg.FixedContainers && ref.Object == "" {
+		return errs.New("dav.container", errs.Forbidden, "", "first-level folders are fixed here")
+	}
+	return nil
+}
