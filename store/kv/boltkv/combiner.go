@@ -1,0 +1,205 @@
+package boltkv
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	bolt "go.etcd.io/bbolt"
+
+	"entrepot/store/kv"
+	"entrepot/store/kv/internal/overlay"
+)
+
+// Bounds of one batch, in rows written. A transaction above largeRows is
+// committed alone, so that its neighbours do not wait for it; a batch is
+// complete above batchRows.
+const (
+	largeRows = 1024
+	batchRows = 8192
+)
+
+// A request is one Update on its way through the combiner.
+type request struct {
+	fn      func(kv.Tx) error
+	claimed atomic.Bool
+
+	// Set by the combiner before it closes done.
+	err      error
+	panicked any  // what fn panicked with
+	exited   bool // fn ended its goroutine
+	done     chan struct{}
+}
+
+// claim tells whether the caller is the first: either the combiner, which
+// then runs fn, or the Update whose context ended.
+func (r *request) claim() bool { return r.claimed.CompareAndSwap(false, true) }
+
+// combiner is the state of the goroutine that runs all writers. It outlives
+// the goroutine when a transaction's function ends that (runtime.Goexit, as
+// in t.FailNow): the next one goes on where it stood.
+type combiner struct {
+	taken   []*request // requests of this round
+	next    int        // the first of them that was not looked at
+	members []*request // requests that wait for the commit
+
+	tx     *bolt.Tx // nil between batches
+	base   rows     // what tx sees
+	shared *overlay.Overlay
+	own    *overlay.Overlay // of the request under way
+}
+
+// newCombiner returns a combiner that has done nothing.
+func newCombiner() combiner {
+	return combiner{shared: overlay.New(kv.DefaultLimits), own: overlay.New(kv.DefaultLimits)}
+}
+
+// combine runs writers until the engine is closed.
+func (e *Engine) combine() {
+	ended := false
+	defer func() {
+		if !ended {
+			go e.combine()
+		}
+	}()
+	for {
+		if e.c.next == len(e.c.taken) && e.c.tx == nil {
+			clear(e.c.taken)
+			e.c.taken, e.c.next = e.take(e.c.taken), 0
+			if e.c.taken == nil {
+				break
+			}
+		}
+		e.batch()
+	}
+	ended = true
+	close(e.idle)
+}
+
+// batch runs taken requests and commits them together.
+func (e *Engine) batch() {
+	c := &e.c
+	if c.tx == nil {
+		e.begin()
+	}
+	for c.next < len(c.taken) && c.shared.Len() < batchRows {
+		r := c.taken[c.next]
+		c.next++
+		if !r.claim() {
+			continue
+		}
+		if r.err = e.stopError(); r.err != nil {
+			close(r.done)
+			continue
+		}
+		c.members = append(c.members, r)
+		e.call(r)
+		if r.err == nil && r.panicked == nil && !e.keep(r) {
+			break
+		}
+	}
+	e.finish()
+}
+
+// begin starts a bbolt transaction and empties the shared overlay.
+func (e *Engine) begin() {
+	c := &e.c
+	tx, err := e.db.Begin(true)
+	if err != nil {
+		e.stop(fmt.Errorf("boltkv: %w", err))
+		return
+	}
+	c.tx = tx
+	c.base.reset(tx)
+	c.shared.Reset(&c.base)
+}
+
+// call runs the function of r on an overlay of its own and notes how it
+// ended.
+func (e *Engine) call(r *request) {
+	e.c.own.Reset(e.c.shared)
+	r.exited = true
+	defer func() {
+		if v := recover(); v != nil {
+			r.panicked, r.exited = v, false
+			e.opt.Logger.Error("transaction panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	r.err = r.fn(e.c.own)
+	r.exited = false
+	if r.err == nil {
+		r.err = e.c.own.Err()
+	}
+}
+
+// keep adds what r wrote to the batch. It returns false when the batch is
+// complete. A large transaction gets a batch of its own: the earlier members
+// are committed first, which changes nothing of what r saw.
+func (e *Engine) keep(r *request) (more bool) {
+	c := &e.c
+	large := c.own.Len() > largeRows
+	if large && c.shared.Len() > 0 {
+		c.members = c.members[:len(c.members)-1]
+		e.finish()
+		c.members = append(c.members, r)
+		if e.stopError() == nil {
+			e.begin()
+		}
+		if r.err = e.stopError(); r.err != nil {
+			return false
+		}
+	}
+	if c.shared.Len() == 0 {
+		c.shared, c.own = c.own, c.shared
+		c.shared.Rebase(&c.base)
+	} else {
+		c.shared.Absorb(c.own)
+	}
+	return !large
+}
+
+// finish commits the batch and answers its members.
+func (e *Engine) finish() {
+	c := &e.c
+	if c.tx != nil {
+		if err := e.commit(); err != nil {
+			e.stop(err)
+			for _, r := range c.members {
+				if r.err == nil {
+					r.err = fmt.Errorf("%w: %w", kv.ErrUnknown, err)
+				} else {
+					r.err = e.stopError() // what it decided on may not be there
+				}
+			}
+		}
+	}
+	for _, r := range c.members {
+		close(r.done)
+	}
+	clear(c.members)
+	c.members = c.members[:0]
+}
+
+// commit writes the shared overlay into the bbolt transaction and ends it. A
+// panic of bbolt's, which means a damaged file, is a failed commit too.
+func (e *Engine) commit() (err error) {
+	tx := e.c.tx
+	e.c.tx = nil
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("boltkv: panic in commit: %v", v)
+			e.opt.Logger.Error("commit panicked", "panic", v, "stack", string(debug.Stack()))
+			rollback(tx)
+		}
+	}()
+	if e.c.shared.Len() == 0 {
+		return tx.Rollback()
+	}
+	if err := apply(tx.Bucket(rowsBucket()), e.c.shared); err != nil {
+		return fmt.Errorf("boltkv: %w", joinRollback(err, tx))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("boltkv: %w", err)
+	}
+	return nil
+}

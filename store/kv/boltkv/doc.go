@@ -1,0 +1,24 @@
+// Package boltkv is the embedded engine: one bbolt file, one process, no
+// server. It is the only importer of go.etcd.io/bbolt.
+//
+// All rows lie in one bucket, keyed by the byte of their table followed by
+// their own bytes: each bucket that a commit touches would cost a leaf and
+// the path to it, and tables are neighbours in one tree for free.
+//
+// One goroutine, the combiner, runs all writers. It takes every writer that
+// queued while the last commit was under way and commits them together, so
+// company costs nothing and a lone writer waits for nobody: there is no
+// timer. Each writer's function runs on an overlay of its own over the
+// overlay of those before it, both over the state that was last committed;
+// bbolt's tree is changed only once a batch is complete, in the order of the
+// keys, each counter once. Whoever fails or panics is undone alone.
+//
+// A commit or sync that fails ends writing for the life of the process: the
+// kernel may have dropped the pages that it could not write, so neither the
+// file nor a second sync can be trusted to tell what happened. Reads go on.
+//
+// bbolt's list of free pages is not written with each commit, where it costs
+// a megabyte once many rows were deleted, but once when the engine is closed.
+// After a crash it is found again by a walk over the tree at open, about a
+// second for each million of rows.
+package boltkv

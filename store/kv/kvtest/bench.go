@@ -1,0 +1,141 @@
+package kvtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"entrepot/store/kv"
+)
+
+// Bench runs the benchmarks that every engine answers: they show what an
+// object PUT, a GET and a listing cost below the store.
+func Bench(b *testing.B, open Open) {
+	b.Run("Put/1", func(b *testing.B) { BenchPut(b, opened(b, open), 1) })
+	b.Run("Put/32", func(b *testing.B) { BenchPut(b, opened(b, open), 32) })
+	b.Run("ViewGet", func(b *testing.B) { benchView(b, opened(b, open)) })
+	b.Run("Scan10kOf1M", func(b *testing.B) { benchScan(b, opened(b, open)) })
+}
+
+// BenchPut measures Updates of the shape of an object PUT from several
+// writers at once: one Get of 8 keys, 5 Puts (one of 4 KiB), 8 Adds.
+func BenchPut(b *testing.B, e kv.Engine, writers int) {
+	var next atomic.Int64
+	value, content := bytes.Repeat([]byte("v"), 300), bytes.Repeat([]byte("c"), 4096)
+	ctx := context.WithoutCancel(b.Context())
+	done := make(chan error, writers)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range writers {
+		go func() {
+			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+				put := NewPut(uint64(i)*0x9E3779B97F4A7C15, value, content)
+				if err := e.Update(ctx, put.Locks, put.Run); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range writers {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
+}
+
+// A Put is a transaction of the shape of an object PUT.
+type Put struct {
+	Locks          []kv.Lock
+	keys           []kv.Key
+	value, content []byte
+}
+
+// NewPut returns the transaction that puts the object of this number.
+func NewPut(n uint64, value, content []byte) *Put {
+	name := fmt.Appendf(nil, "container/%016x", n)
+	p := &Put{value: value, content: content}
+	for t := range 8 {
+		p.keys = append(p.keys, kv.Key{Table: kv.Table(t), Row: name})
+	}
+	p.Locks = []kv.Lock{{Key: p.keys[0]}, {Key: key("container/"), Shared: true}}
+	return p
+}
+
+// Run is the function of the Update.
+func (p *Put) Run(tx kv.Tx) error {
+	if _, err := tx.Get(p.keys...); err != nil {
+		return err
+	}
+	for _, k := range p.keys[:4] {
+		tx.Put(k, p.value)
+	}
+	tx.Put(p.keys[4], p.content)
+	for i := range 8 {
+		tx.Add(kv.Key{Table: 9, Row: []byte{'c', byte(i)}}, 1)
+	}
+	return nil
+}
+
+// load fills an engine with n rows of 300 bytes in the middle table.
+func load(b *testing.B, e kv.Engine, n int) {
+	b.Helper()
+	value := bytes.Repeat([]byte("v"), 300)
+	for at := 0; at < n; {
+		err := e.Update(b.Context(), nil, func(tx kv.Tx) error {
+			for i := at; i < min(at+50_000, n); i++ {
+				tx.Put(key(fmt.Sprintf("container/%09d", i)), value)
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		at += 50_000
+	}
+}
+
+func benchView(b *testing.B, e kv.Engine) {
+	const n = 100_000
+	load(b, e, n)
+	rng := rand.New(rand.NewPCG(1, 1))
+	b.ReportAllocs()
+	for b.Loop() {
+		k := key(fmt.Sprintf("container/%09d", rng.IntN(n)))
+		err := e.View(b.Context(), func(r kv.Reader) error {
+			values, err := r.Get(k)
+			if err == nil && values[0] == nil {
+				err = fmt.Errorf("row %q is absent", k.Row)
+			}
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchScan(b *testing.B, e kv.Engine) {
+	const n, page = 1_000_000, 10_000
+	load(b, e, n)
+	rng := rand.New(rand.NewPCG(1, 1))
+	b.ReportAllocs()
+	for b.Loop() {
+		from := fmt.Appendf(nil, "container/%09d", rng.IntN(n-page))
+		err := e.View(b.Context(), func(r kv.Reader) error {
+			p, err := r.Scan(kv.Range{Table: tableRows, From: from}, page)
+			if err == nil && len(p.Items) != page {
+				err = fmt.Errorf("%d items", len(p.Items))
+			}
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
