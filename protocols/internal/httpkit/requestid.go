@@ -2,10 +2,8 @@ package httpkit
 
 import (
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -23,17 +21,18 @@ const maxTransIDExtra = 32
 func NewRequestID(now time.Time, random io.Reader, extra string) string {
 	var raw [11]byte
 	_, _ = io.ReadFull(random, raw[:]) // zeros will do, see above
-	var digits [2 * len(raw)]byte
-	hex.Encode(digits[:], raw[:])
-
-	var b strings.Builder
-	b.Grow(len("tx") + 21 + 1 + 10)
-	b.WriteString("tx")
-	b.Write(digits[:21])
-	fmt.Fprintf(&b, "-%010x", now.Unix())
-	if extra != "" {
-		b.WriteByte('-')
-		b.WriteString(url.PathEscape(extra[:min(len(extra), maxTransIDExtra)]))
+	var seconds [5]byte
+	for i, unix := len(seconds)-1, now.Unix(); i >= 0; i, unix = i-1, unix>>8 {
+		seconds[i] = byte(unix)
 	}
-	return b.String()
+	id := make([]byte, 0, len("tx")+22+1+10)
+	id = append(id, "tx"...)
+	id = hex.AppendEncode(id, raw[:])
+	id = append(id[:len("tx")+21], '-')
+	id = hex.AppendEncode(id, seconds[:])
+	if extra != "" {
+		id = append(id, '-')
+		id = append(id, url.PathEscape(extra[:min(len(extra), maxTransIDExtra)])...)
+	}
+	return string(id)
 }

@@ -1,0 +1,56 @@
+package protocols
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"entrepot/auth/httpauth"
+	"entrepot/gateway/errs"
+	"entrepot/protocols/internal/httpkit"
+)
+
+// maxLoggedPath is how much of a path that no face knows is logged.
+const maxLoggedPath = 200
+
+// logRequest writes the one line of a request. Its keys are fixed. Paths are
+// logged only when no face took them and without their query, since the query
+// of a face's path can hold signatures and passwords, and names of objects are
+// the users' business.
+func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int, sent int64, took time.Duration, finished bool) {
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	ctx := r.Context()
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("req", e.ReqID),
+		slog.String("method", r.Method),
+		slog.Int("status", status),
+		slog.Int64("bytes", sent),
+		slog.Duration("dur", took),
+		slog.String("addr", httpauth.AddrOf(ctx).String()))
+	for _, a := range [...]slog.Attr{
+		slog.String("face", e.Face), slog.String("op", e.Op), slog.String("user", e.User),
+		slog.String("account", e.Account), slog.String("container", e.Container),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	if e.Face == "" {
+		path := r.URL.EscapedPath()
+		attrs = append(attrs, slog.String("path", path[:min(len(path), maxLoggedPath)]))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("kind", errs.Of(e.Err).String()), slog.String("err", e.Err.Error()))
+	}
+	if !finished {
+		attrs = append(attrs, slog.Bool("aborted", true))
+	}
+	log.LogAttrs(ctx, level, "request", attrs...)
+}
