@@ -59,11 +59,11 @@ func ServeContent(w http.ResponseWriter, r *http.Request, c gateway.Content, con
 	switch len(spans) {
 	case 0:
 		setLength(h, size)
-		return sendWhole(w, c, size)
+		return sendWhole(w, r, c, size)
 	case 1:
 		h["Content-Range"] = []string{spans[0].contentRange(size)}
 		setLength(h, spans[0].Len)
-		if err := sendSpan(&lateStatus{ResponseWriter: w}, c, spans[0]); err != nil {
+		if err := sendSpan(&lateStatus{ResponseWriter: w}, r, c, spans[0]); err != nil {
 			delete(h, "Content-Range")
 			return err
 		}
@@ -73,7 +73,8 @@ func ServeContent(w http.ResponseWriter, r *http.Request, c gateway.Content, con
 	if rerr != nil {
 		return rerr
 	}
-	return sendParts(w, c, contentType, boundary, spans)
+	sendParts(w, r, c, contentType, boundary, spans)
+	return nil
 }
 
 // The values of headers that are the same in every answer; never written to.
@@ -156,7 +157,7 @@ func ifRange(value string, h http.Header) bool {
 }
 
 // sendWhole writes the whole content with status 200.
-func sendWhole(w http.ResponseWriter, c gateway.Content, size int64) error {
+func sendWhole(w http.ResponseWriter, r *http.Request, c gateway.Content, size int64) error {
 	if size == 0 {
 		w.WriteHeader(http.StatusOK)
 		return nil
@@ -164,24 +165,35 @@ func sendWhole(w http.ResponseWriter, c gateway.Content, size int64) error {
 	// The status goes out with the first byte, so that damage found before it
 	// can still be answered.
 	n, err := c.WriteRange(w, 0, size)
-	return finish(n, size, err)
+	return finish(r, n, size, err)
 }
 
 // sendSpan writes one span with status 206.
-func sendSpan(w *lateStatus, c gateway.Content, s Span) error {
+func sendSpan(w *lateStatus, r *http.Request, c gateway.Content, s Span) error {
 	n, err := c.WriteRange(w, s.Off, s.Len)
-	return finish(n, s.Len, err)
+	return finish(r, n, s.Len, err)
 }
 
 // finish judges a copy: an error is returned while nothing went out, and cuts
 // the connection afterwards.
-func finish(n, want int64, err error) error {
+func finish(r *http.Request, n, want int64, err error) error {
 	switch {
 	case err == nil && n == want:
 		return nil
-	case n == 0 && err != nil:
+	case n == 0 && err != nil && r.Context().Err() == nil:
 		return err
 	}
+	cut(r, err)
+	return nil // not reached
+}
+
+// cut ends the connection of an answer that cannot be completed; the cause
+// goes to the log.
+func cut(r *http.Request, err error) {
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	EventOf(r.Context()).Err = err
 	panic(http.ErrAbortHandler)
 }
 
@@ -234,7 +246,7 @@ func newBoundary(source io.Reader) (string, error) {
 
 // sendParts writes several spans as multipart/byteranges (RFC 9110 section
 // 14.6), without a line break behind the closing boundary, as Swift does.
-func sendParts(w http.ResponseWriter, c gateway.Content, contentType, boundary string, spans []Span) error {
+func sendParts(w http.ResponseWriter, r *http.Request, c gateway.Content, contentType, boundary string, spans []Span) {
 	size := c.Size()
 	closing := "--" + boundary + "--"
 	length := int64(len(closing))
@@ -248,22 +260,19 @@ func sendParts(w http.ResponseWriter, c gateway.Content, contentType, boundary s
 	h["Content-Type"] = []string{"multipart/byteranges;boundary=" + boundary}
 	setLength(h, length)
 	w.WriteHeader(http.StatusPartialContent)
-	for i, s := range spans {
-		mustWrite(w, heads[i])
-		if n, err := c.WriteRange(w, s.Off, s.Len); err != nil || n != s.Len {
-			panic(http.ErrAbortHandler)
+	write := func(text string) {
+		if _, err := io.WriteString(w, text); err != nil {
+			cut(r, err)
 		}
-		mustWrite(w, "\r\n")
 	}
-	mustWrite(w, closing)
-	return nil
-}
-
-// mustWrite writes text of an answer whose length was promised.
-func mustWrite(w io.Writer, text string) {
-	if _, err := io.WriteString(w, text); err != nil {
-		panic(http.ErrAbortHandler)
+	for i, s := range spans {
+		write(heads[i])
+		if n, err := c.WriteRange(w, s.Off, s.Len); err != nil || n != s.Len {
+			cut(r, err)
+		}
+		write("\r\n")
 	}
+	write(closing)
 }
 
 // oneLine takes line breaks out of a header value.

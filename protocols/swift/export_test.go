@@ -1,0 +1,42 @@
+package swift
+
+// What the tests of package swift_test look at.
+var (
+	AnswerTo       = answerTo
+	Page           = page
+	Properties     = properties
+	Changes        = changes
+	DeleteAt       = deleteAt
+	ConditionsOf   = conditionsOf
+	ListingOf      = listingOf
+	AppendJSON     = appendJSON
+	AppendXML      = appendXML
+	AppendDate     = appendDate
+	Timestamp      = timestamp
+	HeaderName     = headerName
+	WriteListing   = writeListing
+	ObjectsPage    = objectsDocument
+	ContainersPage = containersDocument
+	CheckType      = checkContentType
+	Params         = params
+	InfoBody       = infoBody
+	CheckSupported = checkSupported
+	Refuse         = refuse
+	Answers        = answers
+	Sentences      = sentences
+)
+
+// Cause names a row of Answers.
+func (c cause) Cause() (kind, reason string) { return c.kind.String(), string(c.reason) }
+
+// Asked shows what a listing was read as.
+func (l listing) Asked() (contentType string, named bool) { return l.format.contentType(), l.named }
+
+// Status of a row.
+func (r row) Status() int { return r.status }
+
+// Defaults fills in a configuration.
+func (c Config) Defaults() Config { return c.withDefaults() }
+
+// FormatOf is the format that a listing was asked for in.
+func FormatOf(l *listing) format { return l.format }

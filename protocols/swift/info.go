@@ -1,0 +1,96 @@
+package swift
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"entrepot/gateway/errs"
+	"entrepot/protocols/internal/httpkit"
+)
+
+// compatible is the Swift release whose behaviour the door has.
+const compatible = "2.30.1"
+
+// infoBody is the body of /info. Clients switch features by its top-level
+// keys, so it lists what works and nothing else.
+func infoBody(cfg Config) []byte {
+	b := []byte(`{"swift": {"version": "` + compatible + `", "strict_cors_mode": true, "policies": [`)
+	for i, p := range cfg.Policies {
+		b = appendJSON(append(comma(b, i), `{"name": `...), p.Name)
+		if i == 0 {
+			b = append(b, `, "default": true`...)
+		}
+		names := strings.Join(append([]string{p.Name}, p.Aliases...), ", ")
+		b = append(appendJSON(append(b, `, "aliases": `...), names), '}')
+	}
+	b = append(b, `], "account_autocreate": false, "allow_account_management": false`...)
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"max_file_size", cfg.MaxObjectSize},
+		{"max_meta_name_length", maxMetaName},
+		{"max_meta_value_length", maxMetaValue},
+		{"max_meta_count", maxMetaCount},
+		{"max_meta_overall_size", maxMetaOverall},
+		{"max_header_size", maxHeaderLine},
+		{"extra_header_count", 0},
+		{"max_object_name_length", 1024},
+		{"max_container_name_length", 256},
+		{"max_account_name_length", 256},
+		{"container_listing_limit", maxListing},
+		{"account_listing_limit", maxListing},
+	} {
+		b = append(append(append(b, `, "`...), limit.name...), `": `...)
+		b = strconv.AppendInt(b, limit.value, 10)
+	}
+	return append(b, `}, "container_quotas": {}, "account_quotas": {}}`...)
+}
+
+// serveInfo answers what the door can do. The administrators' form of it,
+// signed with a key, does not exist here.
+func (f *Face) serveInfo(w http.ResponseWriter, r *http.Request) {
+	const allow = "HEAD, GET, OPTIONS"
+	begin(w, r)
+	httpkit.EventOf(r.Context()).Op = "info"
+	switch {
+	case r.URL.Path != "/info":
+		f.fail(w, r, refuse(http.StatusNotFound, ""))
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", allow)
+		writeBody(w, r, http.StatusOK, htmlType, "")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		f.fail(w, r, notAllowed(allow, ""))
+	case asksForAdmin(r.URL.RawQuery):
+		f.fail(w, r, errs.New("swift.info", errs.Unauthenticated, "", ""))
+	default:
+		h := w.Header()
+		h["Content-Type"] = []string{"application/json; charset=UTF-8"}
+		h["Content-Length"] = []string{strconv.Itoa(len(f.info))}
+		w.WriteHeader(http.StatusOK)
+		if r.Method == http.MethodGet {
+			_, _ = w.Write(f.info) // a client that left has no use for the error
+		}
+	}
+}
+
+func asksForAdmin(rawQuery string) bool {
+	for key := range params(rawQuery) {
+		if key == "swiftinfo_sig" || key == "swiftinfo_expires" {
+			return true
+		}
+	}
+	return false
+}
+
+// serveHealth answers that the door is open, to any method.
+func (f *Face) serveHealth(w http.ResponseWriter, r *http.Request) {
+	begin(w, r)
+	httpkit.EventOf(r.Context()).Op = "health"
+	if r.URL.Path != "/healthcheck" {
+		f.fail(w, r, refuse(http.StatusBadRequest, ""))
+		return
+	}
+	writeBody(w, r, http.StatusOK, "text/plain", "OK")
+}

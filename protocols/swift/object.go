@@ -1,0 +1,99 @@
+package swift
+
+import (
+	"net/http"
+
+	"entrepot/gateway"
+	"entrepot/gateway/errs"
+	"entrepot/protocols/internal/httpkit"
+)
+
+// getObject answers with an object's content, or the parts a Range asks for.
+// If-Range is ignored, as Swift does with plain objects.
+func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error {
+	if err := checkSupported(r, c.Ref); err != nil {
+		return err
+	}
+	obj, content, err := f.objects.Open(r.Context(), c.Ref, conditionsOf(r.Header))
+	if err != nil {
+		return f.unchanged(w, r, &obj, err)
+	}
+	defer content.Close()
+	a := newAnswer(w, room(&obj))
+	a.setObject(&obj)
+	return httpkit.ServeContent(w, r, content, obj.ContentType, httpkit.ContentOptions{})
+}
+
+// headObject answers with what GET has in its headers; a Range is ignored.
+func (f *Face) headObject(w http.ResponseWriter, r *http.Request, c *call) error {
+	if err := checkSupported(r, c.Ref); err != nil {
+		return err
+	}
+	obj, err := f.objects.Head(r.Context(), c.Ref, conditionsOf(r.Header))
+	if err != nil {
+		return f.unchanged(w, r, &obj, err)
+	}
+	a := newAnswer(w, room(&obj)+3)
+	a.setObject(&obj)
+	a.set("Accept-Ranges", "bytes")
+	a.set("Content-Type", obj.ContentType)
+	a.setInt("Content-Length", obj.Size)
+	httpkit.GuardContent(w.Header(), obj.ContentType, false)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// unchanged answers a read whose condition was false of an object that is
+// there: 304 with its headers, or 412 without a body. Other failures it
+// returns.
+func (f *Face) unchanged(w http.ResponseWriter, r *http.Request, obj *gateway.Object, err error) error {
+	kind := errs.Of(err)
+	if obj.Name == "" || kind != errs.NotModified && kind != errs.Precondition {
+		return err
+	}
+	httpkit.EventOf(r.Context()).Err = err
+	a := newAnswer(w, room(obj)+2)
+	if kind == errs.NotModified {
+		a.setObject(obj)
+		a.set("Accept-Ranges", "bytes")
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	a.setStamp(obj)
+	a.set("Content-Type", htmlType)
+	a.set("Content-Length", "0")
+	w.WriteHeader(http.StatusPreconditionFailed)
+	return nil
+}
+
+// postObject replaces an object's properties and entity headers: what the
+// request does not name is gone afterwards. The content type stays unless one
+// is sent, or is to be found by the name's extension.
+func (f *Face) postObject(w http.ResponseWriter, r *http.Request, c *call) error {
+	if err := checkSupported(r, c.Ref); err != nil {
+		return err
+	}
+	m, err := f.metaOf(r)
+	if err != nil {
+		return err
+	}
+	change := gateway.MetaChange{Headers: m.headers, Properties: m.properties, ContentType: m.contentType, DeleteAt: m.deleteAt}
+	if m.detect {
+		change.ContentType = gateway.TypeOf(c.Object)
+	}
+	if _, err := f.objects.SetMeta(r.Context(), c.Ref, change); err != nil {
+		return err
+	}
+	return accepted(w, r)
+}
+
+// deleteObject removes an object. Conditional headers do not count here.
+func (f *Face) deleteObject(w http.ResponseWriter, r *http.Request, c *call) error {
+	if err := checkSupported(r, c.Ref); err != nil {
+		return err
+	}
+	if err := f.objects.Delete(r.Context(), c.Ref, nil); err != nil {
+		return err
+	}
+	return noContent(w, htmlType)
+}

@@ -1,0 +1,62 @@
+package swift_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"entrepot/gateway"
+	"entrepot/protocols/swift"
+)
+
+func TestWhatWouldLoseDataIsRefused(t *testing.T) {
+	account := gateway.Ref{Account: "a"}
+	container := gateway.Ref{Account: "a", Container: "c"}
+	object := gateway.Ref{Account: "a", Container: "c", Object: "o"}
+	tests := []struct {
+		method, query string
+		ref           gateway.Ref
+		h             http.Header
+		status        int // 0: let through
+	}{
+		{"PUT", "multipart-manifest=put", object, nil, 501},
+		{"DELETE", "multipart-manifest=delete", object, nil, 501},
+		{"GET", "multipart-manifest=get", object, nil, 0},
+		{"PUT", "", object, headers("X-Object-Manifest", "c/p"), 501},
+		{"POST", "", object, headers("X-Object-Manifest", "c/p"), 501},
+		{"PUT", "", object, headers("X-Symlink-Target", "c/p"), 501},
+		{"PUT", "", object, headers("X-Static-Large-Object", "true"), 400},
+		{"DELETE", "", object, headers("X-If-Delete-At", "1"), 501},
+		{"DELETE", "version-id=1", object, nil, 501},
+		{"GET", "version-id=null", object, nil, 501},
+		{"GET", "versions", container, nil, 501},
+		{"PUT", "", container, headers("X-Versions-Location", "va"), 501},
+		{"POST", "", container, headers("X-Versions-Location", ""), 0},
+		{"POST", "", container, headers("X-Remove-Versions-Location", "x"), 0},
+		{"POST", "", container, headers("X-History-Location", "va"), 501},
+		{"POST", "", container, headers("X-Versions-Enabled", "True"), 501},
+		{"POST", "", container, headers("X-Versions-Enabled", "false"), 0},
+		{"POST", "", container, headers("X-Container-Sync-To", "//realm/cluster/a/c"), 400},
+		{"POST", "", account, headers("X-Account-Access-Control", "{}"), 501},
+		{"POST", "bulk-delete", account, nil, 501},
+		{"DELETE", "bulk-delete=1", account, nil, 501},
+		{"PUT", "extract-archive=tar", container, nil, 501},
+		{"POST", "", container, headers("Content-Type", "multipart/form-data; boundary=x"), 501},
+		{"POST", "", container, headers("Content-Type", "text/plain"), 0},
+		{"GET", "temp_url_sig=x&temp_url_expires=1", object, nil, 0},
+	}
+	for _, tt := range tests {
+		r := httptest.NewRequest(tt.method, "/?"+tt.query, nil)
+		if tt.h != nil {
+			r.Header = tt.h
+		}
+		err := swift.CheckSupported(r, tt.ref)
+		status := 0
+		if err != nil {
+			status, _ = swift.AnswerTo(err)
+		}
+		if status != tt.status {
+			t.Errorf("%s ?%s %v: %v, want %d", tt.method, tt.query, tt.h, err, tt.status)
+		}
+	}
+}
