@@ -22,8 +22,8 @@
 // # Durability
 //
 // A commit is: write the trailer, fdatasync, close, rename into place, fsync
-// the directory. All directories exist, synced, before the first blob is
-// written. When Commit returns nil the blob survives a loss of power; before
+// the directory. A directory is made, and synced into its parent, before the
+// first blob is renamed into it. When Commit returns nil the blob survives a loss of power; before
 // that it is not visible under its ID. A sync, close or rename that fails ends
 // writing for good, because Linux may drop the pages that it could not write
 // and report success on the next try; reading goes on. A full disk is not such

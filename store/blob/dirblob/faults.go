@@ -10,6 +10,7 @@ const (
 	StepWrite   Step = "write"   // writing content or trailer
 	StepSync    Step = "sync"    // syncing the file
 	StepClose   Step = "close"   // closing the written file
+	StepMakeDir Step = "makedir" // making the directory of a blob
 	StepRename  Step = "rename"  // giving the file its name
 	StepSyncDir Step = "syncdir" // syncing a directory
 	StepOpen    Step = "open"    // opening a blob

@@ -41,29 +41,31 @@ func syncPath(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// prepare makes the directories that are missing, syncs them into the base,
-// and empties tmp. The sync is not left out when all exist: the process that
-// made them may have died before its own.
+// prepare looks at what is there, makes the directory for unfinished blobs
+// and empties it. The base is synced even if nothing is made: the process that
+// made a directory may have died before its own sync.
 func (s *Store) prepare() error {
 	have, err := s.entries()
 	if err != nil {
 		return err
 	}
-	wanted := []string{tmpDir}
-	for n := range fanOut {
-		wanted = append(wanted, dirName(n))
+	if _, ok := have[tmpDir]; !ok {
+		if err := s.root.Mkdir(tmpDir, 0o700); err != nil {
+			return err
+		}
+	} else if !have[tmpDir].IsDir() {
+		return fmt.Errorf("%s is not a directory", tmpDir)
 	}
-	for _, name := range wanted {
-		switch entry, ok := have[name]; {
-		case !ok:
-			if err := s.root.Mkdir(name, 0o700); err != nil {
-				return err
-			}
-		case !entry.IsDir():
+	for n := range fanOut {
+		name := dirName(n)
+		entry, ok := have[name]
+		if ok && !entry.IsDir() {
 			return fmt.Errorf("%s is not a directory", name)
 		}
+		s.made[n].Store(ok)
 		delete(have, name)
 	}
+	delete(have, tmpDir)
 	delete(have, lockName)
 	for name := range have {
 		s.foreign(name)
@@ -72,6 +74,31 @@ func (s *Store) prepare() error {
 		return err
 	}
 	return s.emptyTmp()
+}
+
+// makeDir makes the directory of a blob durable before the first blob comes
+// into it.
+func (s *Store) makeDir(id blob.ID) error {
+	made := &s.made[dirNumber(id)]
+	if made.Load() {
+		return nil
+	}
+	s.making.Lock()
+	defer s.making.Unlock()
+	if made.Load() {
+		return nil
+	}
+	if err := s.opt.Faults.at(StepMakeDir, dirOf(id)); err != nil {
+		return err
+	}
+	if err := s.root.Mkdir(dirOf(id), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := s.syncDir("."); err != nil {
+		return err
+	}
+	made.Store(true)
+	return nil
 }
 
 // entries lists the base directory.
@@ -117,11 +144,13 @@ func (s *Store) allOf(ctx context.Context, dir string, yield func(blob.ID, error
 		on = yield(id, nil)
 		return on, nil
 	})
-	if err != nil && on {
-		yield(blob.ID{}, err)
-		return false
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // a directory is made when its first blob comes
+		return on
 	}
-	return on
+	if on {
+		yield(blob.ID{}, err)
+	}
+	return false
 }
 
 // list calls fn for each entry of a directory until it says stop or fails.

@@ -55,6 +55,9 @@ type Store struct {
 	buffers sync.Pool // of *[blob.BlockSize]byte
 	stopped atomic.Pointer[error]
 	closed  atomic.Bool
+
+	made   [fanOut]atomic.Bool // the directories that exist durably
+	making sync.Mutex
 }
 
 var _ blob.Blobs = (*Store)(nil)
@@ -274,6 +277,8 @@ func dirName(n int) string { return string([]byte{hexDigits[n>>4], hexDigits[n&1
 
 // dirOf returns the directory of a blob. The last byte of an ID is random, so
 // that directories fill evenly.
-func dirOf(id blob.ID) string { return dirName(int(id[len(id)-1])) }
+func dirOf(id blob.ID) string { return dirName(dirNumber(id)) }
+
+func dirNumber(id blob.ID) int { return int(id[len(id)-1]) }
 
 func pathOf(id blob.ID) string { return dirOf(id) + "/" + id.String() }

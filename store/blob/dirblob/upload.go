@@ -105,10 +105,13 @@ func (u *upload) finish() error {
 }
 
 // publish gives the finished file its name and makes that durable. A full
-// disk at the rename leaves everything as it was; all else stops writing.
+// disk before the rename leaves everything as it was; all else stops writing.
 func (u *upload) publish() error {
 	s, name := u.store, pathOf(u.id)
-	err := s.opt.Faults.at(StepRename, name)
+	err := s.makeDir(u.id)
+	if err == nil {
+		err = s.opt.Faults.at(StepRename, name)
+	}
 	if err == nil {
 		err = s.root.Rename(u.tmp, name)
 	}
