@@ -103,11 +103,18 @@ func New(cfg Config, g *gateway.Gateway, a *auth.Service, log *slog.Logger, now 
 }
 
 // Routes registers the face's tree: the prefix itself and all that is below
-// it, by whole segments, so that /davx stays free for others. The router must
-// have been made with SkipClean(true) and UseEncodedPath().
+// it, by whole segments, so that /davx stays free for others. Of the server's
+// root it takes OPTIONS and PROPFIND (see Root) and leaves the rest. The
+// router must have been made with SkipClean(true) and UseEncodedPath().
 func (f *Face) Routes(r *mux.Router) {
+	r.Path("/").MatcherFunc(asksDAV).Handler(f.Root())
 	r.Path(f.cfg.Prefix).Handler(f)
 	r.PathPrefix(f.cfg.Prefix + "/").Handler(f)
+}
+
+// asksDAV matches what clients ask of collections above the prefix.
+func asksDAV(r *http.Request, _ *mux.RouteMatch) bool {
+	return r.Method == http.MethodOptions || r.Method == "PROPFIND"
 }
 
 // ServeHTTP answers one request below the prefix. OPTIONS needs no
