@@ -185,12 +185,12 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeBody(w, r, status, contentType, page(status))
 }
 
-// writeBody writes a short answer; to HEAD only its headers, without length.
+// writeBody writes a short answer; to HEAD, and with 304, only its headers.
 func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType, body string) {
 	h := w.Header()
 	h["Content-Type"] = []string{contentType}
 	h["X-Content-Type-Options"] = []string{"nosniff"}
-	if r.Method == http.MethodHead {
+	if r.Method == http.MethodHead || status == http.StatusNotModified {
 		h["Content-Length"] = []string{"0"}
 		w.WriteHeader(status)
 		return
