@@ -126,9 +126,11 @@ type Conditions struct {
 	// or "*". Present and non-matching IfMatch, or matching IfNoneMatch, is
 	// errs.Precondition (errs.NotModified for IfNoneMatch on a read).
 	IfMatch, IfNoneMatch []string
-	// IfModifiedSince and IfUnmodifiedSince compare with the time that Stamp
-	// gives; zero: absent.
+	// IfModifiedSince and IfUnmodifiedSince compare with Object.Timestamp
+	// rounded up to a second, or for a Drive with Object.Modified rounded
+	// down; zero: absent.
 	IfModifiedSince, IfUnmodifiedSince time.Time
+	Drive                              bool
 
 	// Lists is the WebDAV If header: true when any list is; nil when absent.
 	Lists []ConditionList

@@ -41,6 +41,30 @@ func (s *Store) Drain(ctx context.Context) {
 	}
 }
 
+// ContentCount counts the content that is kept, inline and in blobs, for tests
+// and tools. It walks all of it.
+func (s *Store) ContentCount(ctx context.Context) (n int, err error) {
+	r := kv.Range{Table: tableContent, KeysOnly: true}
+	for more := true; more; {
+		err := s.engine.View(ctx, func(v kv.Reader) error {
+			page, err := v.Scan(r, reapBatch)
+			n += len(page.Items)
+			r.From, more = append([]byte(nil), page.Next...), page.Next != nil
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	for _, err := range s.blobs.All(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // releaseSome does a batch of queued work and tells whether there is more to
 // do at once.
 func (s *Store) releaseSome(ctx context.Context) bool {

@@ -139,6 +139,20 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 	return list, err
 }
 
+// Records lists a container's objects whole, fit to be written back. Expired
+// objects are among them; nothing is rolled up.
+func (v *View) Records(id uint64, q Query) ([]Object, error) {
+	q.Delimiter = ""
+	var list []Object
+	s := newScanner(tableObjects, u64(id), q)
+	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+		o, err := decodeObject(name, item.Value)
+		list = append(list, o)
+		return true, err
+	})
+	return list, err
+}
+
 // HasPrefix tells whether a live object's name begins with prefix, leaving out
 // the object named except.
 func (v *View) HasPrefix(id uint64, prefix, except string, now Stamp) (bool, error) {

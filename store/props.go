@@ -163,3 +163,15 @@ func (tx *Tx) DeleteProps(id uint64, path string) error {
 	_, err := tx.tx.DeleteRange(kv.Prefix(tableProps, append(in(id, path), 0)), 100_000)
 	return err
 }
+
+// DeletePropsBelow removes all dead properties of the paths that begin with
+// prefix.
+func (tx *Tx) DeletePropsBelow(id uint64, prefix string) error {
+	for more := true; more; {
+		var err error
+		if more, err = tx.tx.DeleteRange(kv.Prefix(tableProps, in(id, prefix)), 100_000); err != nil {
+			return err
+		}
+	}
+	return nil
+}

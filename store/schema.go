@@ -173,10 +173,10 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	name (account, name)     which container has that name
 //	account                  its row; shared: held by whoever makes a container
 //	user                     the user's row, tokens and list of depots
-//	depot                    its row, members and log; its byte counter when the
-//	                         room is small; shared: held by whoever makes a
-//	                         container in it, so that the list of its spaces
-//	                         stands still under the exclusive lock
+//	depot                    its row, members and log, and everything in all its
+//	                         containers; its byte counter when the room is
+//	                         small; shared: held by whoever makes or changes a
+//	                         container in it or writes an object there
 //	meta (name)              one sequence
 //	replay (digest)          that a signed request came already
 //
@@ -208,6 +208,9 @@ func LockAccount(name string, shared bool) Guard {
 // LockUser returns the exclusive lock of a user.
 func LockUser(name string) Guard { return Guard{Key: userKey(Fold(name))} }
 
+// LockKey returns the exclusive lock of an API key.
+func LockKey(digest [32]byte) Guard { return Guard{Key: apiKeyKey(digest)} }
+
 // LockDepot returns the lock of a depot.
 func LockDepot(id uint64, shared bool) Guard { return Guard{Key: depotKey(id), Shared: shared} }
 
@@ -229,7 +232,7 @@ func LocksOfWrite(id uint64, name string, parent bool) []Guard {
 			continue
 		}
 		locks = append(locks, Guard{Key: objectKey(id, trimmed[:i]), Shared: true})
-		if len(locks) > kv.DefaultLimits.MaxLocks/2 {
+		if len(locks) > kv.DefaultLimits.MaxLocks/4 {
 			return []Guard{LockContainer(id, false)}
 		}
 	}
@@ -284,7 +287,9 @@ func Covers(held []Guard, k kv.Key) bool {
 	case tableDepotLog:
 		return has(kv.Key{Table: tableDepots, Row: k.Row[:8]})
 	case tableDepotSpaces:
-		return has(kv.Key{Table: tableContainers, Row: k.Row[8:]})
+		return has(kv.Key{Table: tableContainers, Row: k.Row[8:]}) || has(kv.Key{Table: tableDepots, Row: k.Row[:8]})
+	case tableNames, tableContainers:
+		return has(k) || anyOf(tableDepots)
 	case tableReplayByTime:
 		return anyOf(tableReplay)
 	case tableReplay:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -210,7 +212,7 @@ func (s *Store) View(ctx context.Context, fn func(*View) error) error {
 // Store.
 func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) error {
 	var released bool
-	err := s.engine.Update(ctx, locks, func(t kv.Tx) error {
+	err := s.engine.Update(ctx, mergeGuards(locks), func(t kv.Tx) error {
 		tx := &Tx{View: View{r: t}, tx: t}
 		err := fn(tx)
 		released = tx.released
@@ -223,6 +225,29 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 		}
 	}
 	return fail("store.Update", err)
+}
+
+// mergeGuards sorts locks and leaves one for each key, the exclusive one where
+// both kinds were asked for.
+func mergeGuards(locks []Guard) []Guard {
+	if len(locks) < 2 {
+		return locks
+	}
+	slices.SortFunc(locks, func(a, b Guard) int {
+		if a.Key.Table != b.Key.Table {
+			return int(a.Key.Table) - int(b.Key.Table)
+		}
+		return bytes.Compare(a.Key.Row, b.Key.Row)
+	})
+	out := locks[:1]
+	for _, l := range locks[1:] {
+		if last := &out[len(out)-1]; last.Key.Table == l.Key.Table && bytes.Equal(last.Key.Row, l.Key.Row) {
+			last.Shared = last.Shared && l.Shared
+		} else {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // fail gives the engine's failures their kinds; errors that have one pass.

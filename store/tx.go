@@ -138,7 +138,7 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 	objects, bytes := int64(1), o.Content.Size
 	if old != nil {
 		objects, bytes = 0, bytes-old.Content.Size
-		if old.Content.Blob != o.Content.Blob {
+		if old.Content.Blob != o.Content.Blob || old.Content.Owner != o.Content.Owner {
 			tx.releaseContent(old.Content, now)
 		}
 	}
@@ -155,6 +155,24 @@ func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
 	tx.releaseContent(o.Content, now)
 	tx.tx.Delete(objectKey(c.ID, o.Name))
 	tx.count(c, -1, -o.Content.Size)
+}
+
+// ForgetObject removes an object's row of container c but keeps its content,
+// which another row goes on naming.
+func (tx *Tx) ForgetObject(c *Container, o *Object) {
+	tx.tx.Delete(objectKey(c.ID, o.Name))
+	tx.count(c, -1, -o.Content.Size)
+}
+
+// MoveProps renames the dead properties of a path, or with one false of
+// everything that begins with it, also between containers.
+func (tx *Tx) MoveProps(from uint64, path string, to uint64, target string, one bool) error {
+	a, b := in(from, path), in(to, target)
+	if one {
+		a, b = append(a, 0), append(b, 0)
+	}
+	_, err := tx.tx.MovePrefix(tableProps, a, b, 400_000)
+	return err
 }
 
 // ShareContent makes dst refer to the content of src, an object of container
@@ -226,7 +244,7 @@ func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err erro
 // caller made sure that nothing has the new name.
 func (tx *Tx) MoveObject(id uint64, o *Object, name string) error {
 	tx.tx.Delete(objectKey(id, o.Name))
-	_, err := tx.tx.MovePrefix(tableProps, append(in(id, o.Name), 0), append(in(id, name), 0), 100_000)
+	err := tx.MoveProps(id, o.Name, id, name, true)
 	o.Name = name
 	tx.tx.Put(objectKey(id, name), o.encode())
 	return err

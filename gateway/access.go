@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"slices"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/store"
+)
+
+// accountAccess is what a caller may do in an account whatever its containers
+// say.
+func accountAccess(p auth.Principal, account string) Access {
+	switch {
+	case p.Role == auth.RoleAdmin && p.User != "":
+		return Access{Read: true, List: true, Write: true, Owner: true}
+	case p.Role == auth.RoleAuditor && p.User != "":
+		return Access{Read: true, List: true}
+	case p.User == "" || p.Account != account:
+		return Access{}
+	case p.Role == auth.RoleOwner:
+		return Access{Read: true, List: true, Write: true, Owner: true}
+	case p.Role == auth.RoleViewer:
+		return Access{Read: true, List: true}
+	}
+	return Access{}
+}
+
+// grant works out the caller's access to the container of the scope.
+func (s *scope) grant(p auth.Principal) error {
+	s.access = containerAccess(p, &s.container, &s.depot, s.hasDepot)
+	return nil
+}
+
+func containerAccess(p auth.Principal, c *store.Container, d *store.Depot, hasDepot bool) Access {
+	a := accountAccess(p, c.Account)
+	if a.Owner {
+		return a
+	}
+	if p.User != "" && hasDepot {
+		me := store.Fold(p.User)
+		if d.Owner != "" && store.Fold(d.Owner) == me {
+			return Access{Read: true, List: true, Write: true, Owner: true}
+		}
+		if c.Creator != "" && store.Fold(c.Creator) == me && authorised(d, me) {
+			a.Read, a.List, a.Write = true, true, true
+		}
+	}
+	read, list := parseACL(c.ReadACL).reads(p)
+	a.Read = a.Read || read
+	a.List = a.List || list
+	a.Write = a.Write || p.User != "" && parseACL(c.WriteACL).names(p)
+	return a
+}
+
+// authorised tells whether a depot's list holds a folded login name.
+func authorised(d *store.Depot, folded string) bool {
+	return slices.ContainsFunc(d.Users, func(u string) bool { return store.Fold(u) == folded })
+}
+
+// mayRead, mayList, mayWrite and mayOwn refuse callers without the right.
+func (s *scope) mayRead(p auth.Principal) error  { return s.need(p, s.access.Read, true) }
+func (s *scope) mayList(p auth.Principal) error  { return s.need(p, s.access.List, false) }
+func (s *scope) mayWrite(p auth.Principal) error { return s.need(p, s.access.Write, true) }
+func (s *scope) mayOwn(p auth.Principal) error   { return s.need(p, s.access.Owner, false) }
+
+func (s *scope) need(p auth.Principal, right, content bool) error {
+	if !right {
+		return refuse(p)
+	}
+	if content && s.hasDepot && s.depot.Inactive {
+		return errs.New("gateway", errs.Forbidden, errs.Inactive, "The depot of this container is deactivated.")
+	}
+	return nil
+}

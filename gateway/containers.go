@@ -1,0 +1,302 @@
+package gateway
+
+import (
+	"context"
+	"strconv"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// Containers manages the containers of an account.
+type Containers struct{ *core }
+
+// ContainerChange is merged into a container: an empty value removes.
+type ContainerChange struct {
+	Properties        Properties
+	Headers           Properties
+	ReadACL, WriteACL *string // nil: unchanged
+}
+
+// apply merges the change into a record. Limits of properties, quota values
+// and access lists are judged.
+func (ch *ContainerChange) apply(c *store.Container, now store.Stamp) error {
+	for _, name := range []string{propQuotaBytes, propQuotaCount} {
+		if text := ch.Properties[name]; text != "" {
+			if _, ok := propLimit(text); !ok {
+				what := map[string]string{propQuotaBytes: "bytes", propQuotaCount: "count"}[name]
+				return errs.New("containers", errs.Invalid, errs.BadMetadata, "Invalid "+what+" quota.")
+			}
+		}
+	}
+	merged, err := mergeMeta(c.Properties, ch.Properties, "container")
+	if err != nil {
+		return err
+	}
+	if err := checkHeaders("", ch.Headers); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		text  *string
+		to    *string
+		write bool
+	}{{ch.ReadACL, &c.ReadACL, false}, {ch.WriteACL, &c.WriteACL, true}} {
+		if list.text != nil {
+			if *list.to, err = cleanACL(*list.text, list.write); err != nil {
+				return err
+			}
+		}
+	}
+	c.Properties, c.Headers = merged, merge(c.Headers, ch.Headers)
+	c.Modified = c.Modified.After(now)
+	return nil
+}
+
+// Create makes a container, or merges change into an existing one; created
+// tells which. A container needs a depot to lie in: one of the account's that
+// takes it, else Forbidden with NoDepot. Owners may create, and users whom a
+// depot of the account authorises.
+func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange) (created bool, err error) {
+	if err := names.Container(ref.Container); err != nil {
+		return false, err
+	}
+	p, now := auth.PrincipalOf(ctx), c.now()
+	id, err := c.store.NewID()
+	if err != nil {
+		return false, err
+	}
+	for {
+		existing, err := c.find(ctx, ref)
+		if err != nil {
+			return false, err
+		}
+		if existing.container.ID != 0 {
+			err := c.update(ctx, ref, existing, change)
+			if errs.ReasonOf(err) == errs.NoContainer {
+				continue // deleted meanwhile
+			}
+			return false, err
+		}
+		depot, err := c.depotFor(ctx, p, ref.Account)
+		if err != nil {
+			return false, err
+		}
+		err = c.store.Update(ctx, createGuards(ref, id, depot), func(tx *store.Tx) error {
+			return c.create(tx, p, ref, id, depot, change, now)
+		})
+		if errs.Of(err) == errs.Exists {
+			continue // made meanwhile
+		}
+		return err == nil, err
+	}
+}
+
+func createGuards(ref Ref, id, depot uint64) []store.Guard {
+	return []store.Guard{
+		store.LockName(ref.Account, ref.Container), store.LockContainer(id, false),
+		store.LockAccount(ref.Account, true), store.LockDepot(depot, true),
+	}
+}
+
+// find reads which container has a name, and nothing else of the scope; its
+// ID is 0 when none has. It judges nothing.
+func (c *core) find(ctx context.Context, ref Ref) (at scope, err error) {
+	err = c.store.View(ctx, func(v *store.View) error {
+		at.container, _, err = v.ContainerNamed(ref.Account, ref.Container)
+		return err
+	})
+	return at, err
+}
+
+// create writes a new container in the given depot, which the caller chose for
+// p; both are looked at again.
+func (c *core) create(tx *store.Tx, p auth.Principal, ref Ref, id, depot uint64, change ContainerChange, now store.Stamp) error {
+	var taken uint64
+	var d store.Depot
+	var hasDepot, hasAccount bool
+	var a store.Account
+	b := tx.Batch()
+	b.Account(ref.Account, &a, &hasAccount)
+	b.ContainerID(ref.Account, ref.Container, &taken)
+	b.Depot(depot, &d, &hasDepot)
+	if err := b.Do(); err != nil {
+		return err
+	}
+	switch {
+	case !hasAccount:
+		return missingAccount(p, ref.Account)
+	case taken != 0:
+		return errs.New("containers", errs.Exists, "", "")
+	case !hasDepot || !takes(&d, p, ref.Account):
+		return errNoDepot
+	}
+	record := &store.Container{
+		ID: id, Account: ref.Account, Name: ref.Container, Depot: depot, Creator: p.User, Created: now,
+	}
+	if err := change.apply(record, now); err != nil {
+		return err
+	}
+	record.Modified = now
+	tx.CreateContainer(record)
+	tx.AddJournal(c.journal("create", p, id, &store.Object{Timestamp: now}))
+	return nil
+}
+
+// Get returns a container for a caller who may list it.
+func (c *Containers) Get(ctx context.Context, ref Ref) (Container, error) {
+	if err := names.Container(ref.Container); err != nil {
+		return Container{}, err
+	}
+	p := auth.PrincipalOf(ctx)
+	var out Container
+	err := c.store.View(ctx, func(v *store.View) error {
+		var objects, bytes int64
+		s, err := c.load(v, p, ref, func(b *store.Batch, id uint64) {
+			b.Count(store.CountContainerObjects, id, &objects)
+			b.Count(store.CountContainerBytes, id, &bytes)
+		})
+		if err != nil {
+			return err
+		}
+		out = fromContainer(&s, objects, bytes)
+		return s.mayList(p)
+	})
+	return out, err
+}
+
+// Update merges change into an existing container. Owners only.
+func (c *Containers) Update(ctx context.Context, ref Ref, change ContainerChange) error {
+	if err := names.Container(ref.Container); err != nil {
+		return err
+	}
+	p := auth.PrincipalOf(ctx)
+	at, err := c.find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if at.container.ID == 0 {
+		return missingContainer(p, ref.Account)
+	}
+	return c.update(ctx, ref, at, change)
+}
+
+func (c *core) update(ctx context.Context, ref Ref, at scope, change ContainerChange) error {
+	p, now := auth.PrincipalOf(ctx), c.now()
+	return c.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		s, err := c.load(&tx.View, p, ref, nil)
+		if err != nil {
+			return err
+		}
+		if err := s.mayOwn(p); err != nil {
+			return err
+		}
+		if !s.same(&at) {
+			return errs.New("containers", errs.NotFound, errs.NoContainer, "")
+		}
+		if err := change.apply(&s.container, now); err != nil {
+			return err
+		}
+		tx.PutContainer(&s.container)
+		tx.AddJournal(c.journal("settings", p, s.container.ID, &store.Object{Timestamp: s.container.Modified}))
+		return nil
+	})
+}
+
+// Delete removes an empty container; Conflict with NotEmpty otherwise. Owners
+// only.
+func (c *Containers) Delete(ctx context.Context, ref Ref) error {
+	if err := names.Container(ref.Container); err != nil {
+		return err
+	}
+	p := auth.PrincipalOf(ctx)
+	return c.detach(ctx, p, ref, func(tx *store.Tx, s *scope, now store.Stamp) error {
+		left, err := tx.HasPrefix(s.container.ID, "", "", now)
+		if err == nil && left {
+			err = errs.New("containers", errs.Conflict, errs.NotEmpty, "")
+		}
+		return err
+	})
+}
+
+// detach removes a container that judge lets go.
+func (c *core) detach(ctx context.Context, p auth.Principal, ref Ref, judge func(*store.Tx, *scope, store.Stamp) error) error {
+	now := c.now()
+	at, err := c.find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if at.container.ID == 0 {
+		return missingContainer(p, ref.Account)
+	}
+	guards := append(at.guards(false), store.LockName(ref.Account, ref.Container))
+	return c.store.Update(ctx, guards, func(tx *store.Tx) error {
+		s, err := c.load(&tx.View, p, ref, nil)
+		if err != nil {
+			return err
+		}
+		if err := s.mayOwn(p); err != nil {
+			return err
+		}
+		if !s.same(&at) {
+			return errs.New("containers", errs.NotFound, errs.NoContainer, "")
+		}
+		if err := judge(tx, &s, now); err != nil {
+			return err
+		}
+		tx.AddJournal(c.journal("remove", p, s.container.ID, &store.Object{Timestamp: s.container.Modified.After(now)}))
+		return tx.DetachContainer(&s.container, now)
+	})
+}
+
+// List returns the account together with a page of its containers.
+func (c *Containers) List(ctx context.Context, account string, opt ListOptions) (Account, []ContainerEntry, error) {
+	p, now := auth.PrincipalOf(ctx), c.now()
+	var out Account
+	var entries []ContainerEntry
+	err := c.store.View(ctx, func(v *store.View) error {
+		var err error
+		if out, err = c.account(v, p, account); err != nil {
+			return err
+		}
+		list, err := v.Containers(account, query(opt, now))
+		if err != nil {
+			return err
+		}
+		entries = make([]ContainerEntry, len(list))
+		for i := range list {
+			l := &list[i]
+			entries[i] = ContainerEntry{
+				Name: l.Container.Name, Subdir: l.Subdir, Objects: l.Objects, Bytes: l.Bytes,
+				Modified: l.Container.Modified.Time(),
+			}
+		}
+		return nil
+	})
+	return out, entries, err
+}
+
+// account reads an account with its counts for a caller who may list it.
+func (c *core) account(v *store.View, p auth.Principal, name string) (Account, error) {
+	a, access, err := c.loadAccount(v, p, name)
+	if err != nil {
+		return Account{}, err
+	}
+	if !access.List {
+		return Account{}, refuse(p)
+	}
+	out := Account{Name: a.Name, Created: a.Created.Time(), Properties: a.Properties, Quota: a.Quota, Access: access}
+	b := v.Batch()
+	b.CountOf(store.CountAccountSpaces, name, &out.Containers)
+	b.CountOf(store.CountAccountObjects, name, &out.Objects)
+	b.CountOf(store.CountAccountBytes, name, &out.Bytes)
+	if err := b.Do(); err != nil {
+		return Account{}, err
+	}
+	if out.Quota != 0 {
+		// Swift's name for the same limit, so that its clients see it.
+		out.Properties = merge(out.Properties, Properties{propQuotaBytes: strconv.FormatInt(out.Quota, 10)})
+	}
+	return out, nil
+}

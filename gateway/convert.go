@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"maps"
+	"time"
+
+	"entrepot/store"
+)
+
+func fromObject(o *store.Object) Object {
+	out := Object{
+		Name:        o.Name,
+		Size:        o.Content.Size,
+		MD5:         hex.EncodeToString(o.Content.MD5[:]),
+		ContentType: o.ContentType,
+		Headers:     o.Headers,
+		Properties:  o.Properties,
+		Created:     o.Created.Time(),
+		Timestamp:   o.Timestamp.Time(),
+		Modified:    modified(o).Time(),
+	}
+	if o.Content.SHA256 != [32]byte{} {
+		out.SHA256 = hex.EncodeToString(o.Content.SHA256[:])
+	}
+	if o.Content.SHA1 != nil {
+		out.SHA1 = hex.EncodeToString(o.Content.SHA1)
+	}
+	if o.DeleteAt != 0 {
+		out.DeleteAt = time.Unix(o.DeleteAt, 0).UTC()
+	}
+	return out
+}
+
+// modified is the user-visible modification time.
+func modified(o *store.Object) store.Stamp {
+	if o.Modified != 0 {
+		return o.Modified
+	}
+	return o.Written
+}
+
+func fromContainer(s *scope, objects, bytes int64) Container {
+	c := &s.container
+	out := Container{
+		ID: c.ID, Account: c.Account, Name: c.Name, Depot: c.Depot, Creator: c.Creator,
+		Created: c.Created.Time(), Modified: c.Modified.Time(),
+		Properties: maps.Clone(c.Properties), Headers: maps.Clone(c.Headers),
+		Objects: objects, Bytes: bytes, Access: s.access,
+	}
+	if s.access.Owner {
+		out.ReadACL, out.WriteACL = c.ReadACL, c.WriteACL
+	}
+	return out
+}
+
+func fromLock(account, container string, l *store.Lock) Lock {
+	return Lock{
+		Token: l.Token, Root: Ref{Account: account, Container: container, Object: l.Path},
+		Infinite: l.Infinite, Exclusive: l.Exclusive, Owner: l.Owner, User: l.User,
+		Created: l.Created.Time(), Expires: l.Expires.Time(),
+	}
+}
+
+func fromProps(list []store.DeadProp) []DeadProp {
+	out := make([]DeadProp, len(list))
+	for i, p := range list {
+		out[i] = DeadProp{Space: p.Space, Name: p.Name, Lang: p.Lang, Value: p.Value}
+	}
+	return out
+}

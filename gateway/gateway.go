@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"entrepot/store"
+)
+
+// Config holds the gateway's settings. The zero value works.
+type Config struct {
+	// MaxObject is the largest object in bytes; default 5 GiB + 2, as Swift.
+	MaxObject int64
+	// MaxTree is how many objects one COPY or MOVE of a folder may touch, and
+	// how many a DELETE removes in one step; default and maximum 100,000.
+	MaxTree int
+	// LockDefault and LockMax are the timeouts of locks that ask for none and
+	// for too much; defaults 1 h and 24 h.
+	LockDefault, LockMax time.Duration
+	// TrafficFlush is how often transferred bytes are written down; default
+	// 5 s.
+	TrafficFlush time.Duration
+	// EnforceTraffic refuses transfers of a depot whose traffic limit of the
+	// month is used up.
+	EnforceTraffic bool
+	// DepotUsers allows the depot API to make users on demand; default true.
+	NoDepotUsers bool
+	Logger       *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxObject == 0 {
+		c.MaxObject = 5<<30 + 2
+	}
+	if c.MaxTree <= 0 || c.MaxTree > 100_000 {
+		c.MaxTree = 100_000
+	}
+	if c.LockDefault == 0 {
+		c.LockDefault = time.Hour
+	}
+	if c.LockMax == 0 {
+		c.LockMax = 24 * time.Hour
+	}
+	if c.TrafficFlush == 0 {
+		c.TrafficFlush = 5 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Gateway is the core. A face is given the parts it needs, not the whole.
+type Gateway struct {
+	Accounts   *Accounts
+	Containers *Containers
+	Objects    *Objects
+	Trees      *Trees // the drive's view: folders, whole prefixes, properties, locks
+	Depots     *Depots
+
+	core *core
+}
+
+// core is what the parts of the gateway share.
+type core struct {
+	store   *store.Store
+	cfg     Config
+	hints   *lru.Cache[[2]string, hint]
+	traffic *traffic
+}
+
+// hint remembers which container had a name and in which depot it was, so that
+// one read finds everything; what it says is checked against that read.
+type hint struct{ id, depot uint64 }
+
+const maxHints = 10_000
+
+// New returns the core over a store and begins its background work, which ends
+// with Close.
+func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
+	hints, err := lru.New[[2]string, hint](maxHints)
+	if err != nil {
+		return nil, err
+	}
+	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints}
+	c.traffic = startTraffic(ctx, c)
+	return &Gateway{
+		Accounts:   &Accounts{c},
+		Containers: &Containers{c},
+		Objects:    &Objects{c},
+		Trees:      &Trees{c},
+		Depots:     &Depots{c},
+		core:       c,
+	}, nil
+}
+
+// Close writes down what is pending. It does not close the store.
+func (g *Gateway) Close() error {
+	g.core.traffic.close()
+	return nil
+}
+
+// now returns the time that transactions are given.
+func (c *core) now() store.Stamp { return c.store.Now() }

@@ -1,0 +1,198 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// maxLocks bounds how many locks one decision looks at.
+const maxLocks = 10_000
+
+// live leaves out expired locks.
+func live(list []store.Lock, now store.Stamp) []store.Lock {
+	return slices.DeleteFunc(list, func(l store.Lock) bool { return l.Expires <= now })
+}
+
+// covering lists the live locks that protect the node at path: those rooted
+// there (as a file or as a folder) and the infinite ones of the folders above.
+func (c *core) covering(v *store.View, id uint64, path string, now store.Stamp) ([]store.Lock, error) {
+	var list []store.Lock
+	at := func(root string, direct bool) error {
+		locks, err := v.LocksAt(id, root)
+		for _, l := range live(locks, now) {
+			if direct || l.Infinite {
+				list = append(list, l)
+			}
+		}
+		return err
+	}
+	if path != "" {
+		if err := at("", false); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range names.Ancestors(path) {
+		if err := at(a+"/", false); err != nil {
+			return nil, err
+		}
+	}
+	if err := at(path, true); err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return list, nil
+	}
+	twin, isFolder := strings.CutSuffix(path, "/")
+	if !isFolder {
+		twin = path + "/"
+	}
+	return list, at(twin, true)
+}
+
+// parentLocks lists the live locks rooted exactly at the parent folder of
+// path: they protect its list of members.
+func (c *core) parentLocks(v *store.View, id uint64, path string, now store.Stamp) ([]store.Lock, error) {
+	if path == "" {
+		return nil, nil
+	}
+	locks, err := v.LocksAt(id, names.Parent(path))
+	return live(locks, now), err
+}
+
+// held tells whether at least one of the locks (which protect one node) was
+// submitted by the user that owns it; no locks need none.
+func held(locks []store.Lock, p auth.Principal, tokens []string) bool {
+	if len(locks) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(locks, func(l store.Lock) bool { return submitted(&l, p, tokens) })
+}
+
+func submitted(l *store.Lock, p auth.Principal, tokens []string) bool {
+	return store.Fold(l.User) == store.Fold(p.User) && slices.Contains(tokens, l.Token)
+}
+
+// holdsLocks checks the locks that a write at path needs: those that cover it
+// and, when it adds or removes a member, those of its parent.
+func (c *core) holdsLocks(v *store.View, p auth.Principal, s *scope, path string, member bool, tokens []string, now store.Stamp) error {
+	locks, err := c.covering(v, s.container.ID, path, now)
+	if err != nil {
+		return err
+	}
+	if !held(locks, p, tokens) {
+		return lockedBy(s, &locks[0])
+	}
+	if !member {
+		return nil
+	}
+	locks, err = c.parentLocks(v, s.container.ID, path, now)
+	if err != nil {
+		return err
+	}
+	if !held(locks, p, tokens) {
+		return lockedBy(s, &locks[0])
+	}
+	return nil
+}
+
+// holdsTree checks the locks that the removal of everything at and below path
+// needs, beside those of holdsLocks.
+func (c *core) holdsTree(v *store.View, p auth.Principal, s *scope, path string, tokens []string, now store.Stamp) error {
+	locks, err := v.LocksBelow(s.container.ID, path, maxLocks)
+	if err != nil {
+		return err
+	}
+	byRoot := make(map[string][]store.Lock)
+	for _, l := range live(locks, now) {
+		byRoot[l.Path] = append(byRoot[l.Path], l)
+	}
+	for _, group := range byRoot {
+		if !held(group, p, tokens) {
+			return lockedBy(s, &group[0])
+		}
+	}
+	return nil
+}
+
+func lockedBy(s *scope, l *store.Lock) error {
+	root := Ref{Account: s.container.Account, Container: s.container.Name, Object: l.Path}
+	return errs.Wrap("locks", errs.Locked, "", &LockError{Root: root})
+}
+
+// evalLists evaluates an If header: true when any of its lists is.
+func (c *core) evalLists(v *store.View, p auth.Principal, s *scope, self Ref, cond *Conditions, now store.Stamp) error {
+	for i := range cond.Lists {
+		ok, err := c.evalList(v, p, s, self, &cond.Lists[i], now)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return nil
+		}
+	}
+	return errPrecondition
+}
+
+func (c *core) evalList(v *store.View, p auth.Principal, s *scope, self Ref, list *ConditionList, now store.Stamp) (bool, error) {
+	if list.Foreign {
+		return false, nil
+	}
+	ref := self
+	if list.Ref != nil {
+		ref = *list.Ref
+	}
+	var id uint64
+	switch {
+	case ref.Account == self.Account && ref.Container == self.Container && s != nil:
+		id = s.container.ID
+	case ref.Container != "":
+		other, err := c.load(v, p, ref, nil)
+		if err == nil && other.access.List {
+			id = other.container.ID
+		} else if err != nil && errs.Of(err) == errs.Other {
+			return false, err
+		}
+	}
+	state := listState{}
+	if id != 0 {
+		var err error
+		if state, err = c.stateOf(v, id, ref.Object, now); err != nil {
+			return false, err
+		}
+	}
+	for _, cond := range list.Conditions {
+		if state.holds(cond) == cond.Not {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// listState is what the conditions of a list look at.
+type listState struct {
+	locks []store.Lock
+	etag  string
+}
+
+func (c *core) stateOf(v *store.View, id uint64, name string, now store.Stamp) (st listState, err error) {
+	if st.locks, err = c.covering(v, id, name, now); err != nil || name == "" {
+		return st, err
+	}
+	o, found, err := v.Object(id, strings.TrimSuffix(name, "/"))
+	if found && !o.Expired(now) {
+		st.etag = etagOf(&o)
+	}
+	return st, err
+}
+
+func (st *listState) holds(cond Condition) bool {
+	if cond.Token == "" {
+		return st.etag != "" && !cond.Weak && cond.ETag == st.etag
+	}
+	return slices.ContainsFunc(st.locks, func(l store.Lock) bool { return l.Token == cond.Token })
+}

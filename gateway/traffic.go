@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"entrepot/store"
+)
+
+// trafficMonth numbers a calendar month, UTC.
+func trafficMonth(t time.Time) uint32 {
+	t = t.UTC()
+	return uint32(t.Year()*12 + int(t.Month()) - 1)
+}
+
+type trafficOf struct {
+	container, depot uint64
+	month            uint32
+}
+
+// traffic adds up transferred bytes and writes them down now and then: counting
+// each transfer durably would cost a commit for every GET.
+type traffic struct {
+	core *core
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu      sync.Mutex
+	pending map[trafficOf]int64
+}
+
+func startTraffic(ctx context.Context, c *core) *traffic {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	t := &traffic{core: c, stop: cancel, pending: make(map[trafficOf]int64)}
+	t.done.Go(func() {
+		every := time.NewTicker(c.cfg.TrafficFlush)
+		defer every.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				t.flush(context.WithoutCancel(ctx))
+				return
+			case <-every.C:
+				t.flush(ctx)
+			}
+		}
+	})
+	return t
+}
+
+func (t *traffic) close() {
+	t.stop()
+	t.done.Wait()
+}
+
+// count notes bytes transferred for a container.
+func (t *traffic) count(c *store.Container, bytes int64) {
+	if bytes <= 0 {
+		return
+	}
+	of := trafficOf{c.ID, c.Depot, trafficMonth(t.core.now().Time())}
+	t.mu.Lock()
+	t.pending[of] += bytes
+	t.mu.Unlock()
+}
+
+// flush writes down what is pending; what cannot be written stays pending.
+func (t *traffic) flush(ctx context.Context) {
+	t.mu.Lock()
+	batch := t.pending
+	t.pending = make(map[trafficOf]int64)
+	t.mu.Unlock()
+	if len(batch) == 0 {
+		return
+	}
+	err := t.core.store.Update(ctx, nil, func(tx *store.Tx) error {
+		for of, n := range batch {
+			tx.AddTraffic(of.container, of.depot, of.month, n)
+		}
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	t.core.cfg.Logger.Warn("writing down traffic", "err", err)
+	t.mu.Lock()
+	for of, n := range batch {
+		t.pending[of] += n
+	}
+	t.mu.Unlock()
+}
+
+// counted counts what is read from an object's content as traffic.
+type counted struct {
+	store.ContentReader
+	traffic   *traffic
+	container store.Container
+}
+
+func (c *counted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ContentReader.ReadAt(p, off)
+	c.traffic.count(&c.container, int64(n))
+	return n, err
+}
+
+func (c *counted) WriteRange(w io.Writer, off, n int64) (int64, error) {
+	m, err := c.ContentReader.WriteRange(w, off, n)
+	c.traffic.count(&c.container, m)
+	return m, err
+}

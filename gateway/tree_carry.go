@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"maps"
+	"strings"
+
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// moveObjects moves the source's rows. Inside one container a folder's rows
+// are renamed by the engine; between containers each is written again.
+func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target string, objects []store.Object) error {
+	if err := checkLengths(objects, len(target)-len(n.path)); err != nil {
+		return err
+	}
+	if err := w.moveTwin(tx, s, n, d, target); err != nil {
+		return err
+	}
+	if s.container.ID == d.container.ID {
+		if n.kind == NodeFile {
+			return tx.MoveObject(s.container.ID, n.file, target)
+		}
+		_, err := tx.MoveTree(s.container.ID, n.path, target, w.cfg.MaxTree)
+		return err
+	}
+	for i := range objects {
+		w.moveAcross(tx, s, d, &objects[i], target+objects[i].Name[len(n.path):])
+	}
+	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
+}
+
+// moveTwin takes along the object that shares the moved folder's name.
+func (w *transfer) moveTwin(tx *store.Tx, s *scope, n *node, d *scope, target string) error {
+	if n.twin == nil || target == "" {
+		return nil
+	}
+	name := strings.TrimSuffix(target, "/")
+	tx.MarkClash(d.container.ID)
+	if s.container.ID == d.container.ID {
+		return tx.MoveObject(s.container.ID, n.twin, name)
+	}
+	old := n.twin.Name
+	w.moveAcross(tx, s, d, n.twin, name)
+	return tx.MoveProps(s.container.ID, old, d.container.ID, name, true)
+}
+
+// moveAcross moves one object to another container; its content stays where it
+// is.
+func (w *transfer) moveAcross(tx *store.Tx, s, d *scope, o *store.Object, name string) {
+	tx.ForgetObject(&s.container, o)
+	o.Name, o.Born = name, d.container.Epoch
+	tx.PutObject(&d.container, nil, o, w.now)
+}
+
+// checkLengths makes sure that no name grows beyond the limit.
+func checkLengths(objects []store.Object, growth int) error {
+	for i := range objects {
+		if len(objects[i].Name)+growth > names.MaxObject {
+			return errs.New("trees", errs.Invalid, errs.NameTooLong, "A name below the folder would be too long.")
+		}
+	}
+	return nil
+}
+
+// copyObjects writes new rows that share the content of the source's.
+func (w *transfer) copyObjects(tx *store.Tx, s *scope, n *node, d *scope, target string, objects []store.Object) error {
+	if w.opt.Shallow && n.kind != NodeFile {
+		return w.copyFolder(tx, s, n, d, target)
+	}
+	if err := checkLengths(objects, len(target)-len(n.path)); err != nil {
+		return err
+	}
+	if n.twin != nil && target != "" {
+		objects = append(objects, *n.twin)
+		tx.MarkClash(d.container.ID)
+	}
+	next := w.owner
+	for i := range objects {
+		src := &objects[i]
+		if src.Expired(w.now) {
+			continue
+		}
+		name := strings.TrimSuffix(target, "/")
+		if strings.HasPrefix(src.Name, n.path) {
+			name = target + src.Name[len(n.path):]
+		}
+		w.copyObject(tx, s, d, src, name, next)
+		next += 2
+	}
+	return w.copyProps(tx, s, n, d, target)
+}
+
+// copyObject writes one new row under name.
+func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name string, owner uint64) {
+	o := *src
+	o.Name, o.Born = name, d.container.Epoch
+	o.Created, o.Timestamp = w.now, w.now
+	o.Modified, o.Written = modified(src), w.now
+	o.Headers, o.Properties = maps.Clone(src.Headers), maps.Clone(src.Properties)
+	tx.ShareContent(&s.container, src, &o.Content, owner, owner+1)
+	if w.src.Object == src.Name && !w.opt.Modified.IsZero() {
+		setModified(&o, w.opt.Modified)
+	}
+	tx.PutObject(&d.container, nil, &o, w.now)
+}
+
+// copyFolder makes the folder alone, with its properties.
+func (w *transfer) copyFolder(tx *store.Tx, s *scope, n *node, d *scope, target string) error {
+	if target != "" {
+		marker := newMarker(d, target, w.now)
+		if n.marker != nil {
+			marker.Properties, marker.Headers = maps.Clone(n.marker.Properties), maps.Clone(n.marker.Headers)
+		}
+		tx.PutObject(&d.container, nil, marker, w.now)
+	}
+	props, err := tx.Props(s.container.ID, n.path)
+	if err != nil {
+		return err
+	}
+	return putProps(tx, d.container.ID, target, props)
+}
+
+// copyProps copies the dead properties of the source and of all below it.
+func (w *transfer) copyProps(tx *store.Tx, s *scope, n *node, d *scope, target string) error {
+	if n.kind == NodeFile {
+		props, err := tx.Props(s.container.ID, n.path)
+		if err != nil {
+			return err
+		}
+		return putProps(tx, d.container.ID, target, props)
+	}
+	to := ""
+	if n.path != "" {
+		to = n.path[:len(n.path)-1] + "0" // the byte behind the slash
+	}
+	list, err := tx.PropsBetween(s.container.ID, n.path, to)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if err := putProps(tx, d.container.ID, target+p.Path[len(n.path):], p.Props); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putProps(tx *store.Tx, id uint64, path string, props []store.DeadProp) error {
+	for _, p := range props {
+		if err := tx.PutProp(id, path, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish ends what the source leaves behind and writes the audit record.
+func (w *transfer) finish(tx *store.Tx, s *scope, n *node, d *scope, target string, objects []store.Object) error {
+	if w.move {
+		if err := w.endSource(tx, s, n); err != nil {
+			return err
+		}
+	}
+	if s.container.ID != d.container.ID {
+		var clashes int64
+		b := tx.Batch()
+		b.Count(store.CountContainerClashes, s.container.ID, &clashes)
+		if err := b.Do(); err != nil {
+			return err
+		}
+		if clashes != 0 {
+			tx.MarkClash(d.container.ID)
+		}
+	}
+	action := "copy"
+	if w.move {
+		action = "move"
+	}
+	o := &store.Object{Name: target, Timestamp: w.now}
+	if n.kind == NodeFile {
+		o.Content = n.file.Content
+	}
+	j := w.journal(action, w.p, d.container.ID, o)
+	j.Source, j.Entries = w.src.String(), int64(len(objects))
+	tx.AddJournal(j)
+	return nil
+}
+
+// endSource drops the locks of what was moved away, keeps its parent visible,
+// and detaches a container that was moved into another.
+func (w *transfer) endSource(tx *store.Tx, s *scope, n *node) error {
+	if n.kind == NodeContainer {
+		return tx.DetachContainer(&s.container, w.now)
+	}
+	locks, err := tx.LocksAt(s.container.ID, strings.TrimSuffix(n.path, "/"))
+	if err != nil {
+		return err
+	}
+	for i := range locks {
+		tx.DeleteLock(&locks[i])
+	}
+	if n.kind != NodeFile {
+		if err := w.dropLocks(tx, s.container.ID, n.path); err != nil {
+			return err
+		}
+	}
+	return w.markParent(tx, s, n.path, w.now)
+}

@@ -1,0 +1,296 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/store"
+)
+
+// MakeFolder makes a folder, or a container directly below the root. Exists
+// when anything is there; Conflict (NoParent, ParentIsFile) without a parent.
+func (t *Trees) MakeFolder(ctx context.Context, ref Ref, cond Conditions) error {
+	if err := checkDriveRef(ref); err != nil {
+		return err
+	}
+	switch {
+	case ref.Container == "":
+		return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The root exists.")
+	case ref.Object == "":
+		return t.makeContainer(ctx, ref, cond)
+	}
+	p, now := auth.PrincipalOf(ctx), t.now()
+	path := strings.TrimSuffix(ref.Object, "/") + "/"
+	at, err := t.locateParent(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return t.retryStronger(ctx, func(strong bool) []store.Guard {
+		return append(store.LocksOfWrite(at.container.ID, path, false), at.quotaGuards(strong)...)
+	}, func(tx *store.Tx, strong bool) error {
+		s, err := t.loadSame(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		n, ok, err := t.lookup(&tx.View, s.container.ID, ref.Object, now)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			// A file without the slash is in the way as well.
+			n, ok, err = t.lookup(&tx.View, s.container.ID, strings.TrimSuffix(path, "/"), now)
+			if err != nil {
+				return err
+			}
+		}
+		there := &n
+		if !ok {
+			there = nil
+		}
+		if err := t.judge(&tx.View, p, &s, ref, there, &cond, now); err != nil {
+			return err
+		}
+		if ok {
+			return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The name is taken.")
+		}
+		if err := t.parentIsFolder(&tx.View, s.container.ID, path, now); err != nil {
+			return err
+		}
+		if err := t.holdsLocks(&tx.View, p, &s, path, true, cond.Tokens, now); err != nil {
+			return err
+		}
+		u, err := readUsage(&tx.View, &s)
+		if err != nil {
+			return err
+		}
+		if err := s.fits(u, 0, 1, strong); err != nil {
+			return err
+		}
+		return t.putMarker(tx, p, &s, path, now)
+	})
+}
+
+// putMarker writes a folder's marker, in place of an expired row if there is
+// one.
+func (c *core) putMarker(tx *store.Tx, p auth.Principal, s *scope, path string, now store.Stamp) error {
+	row, found, err := tx.Object(s.container.ID, path)
+	if err != nil {
+		return err
+	}
+	marker := newMarker(s, path, now)
+	var old *store.Object
+	if found {
+		old = &row
+		marker.Timestamp = row.Timestamp.After(now)
+	}
+	tx.PutObject(&s.container, old, marker, now)
+	tx.AddJournal(c.journal("mkdir", p, s.container.ID, marker))
+	return nil
+}
+
+// makeContainer makes a container for a drive's client.
+func (t *Trees) makeContainer(ctx context.Context, ref Ref, cond Conditions) error {
+	if err := t.Check(ctx, ref, cond); err != nil && errs.Of(err) != errs.NotFound {
+		return err
+	}
+	at, err := t.find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if at.container.ID == 0 {
+		var created bool
+		created, err = (&Containers{t.core}).Create(ctx, ref, ContainerChange{})
+		if created || err != nil {
+			return err
+		}
+	} else if _, err := t.Stat(ctx, ref, NodeParts{}); err != nil {
+		return err
+	}
+	return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The name is taken.")
+}
+
+// locateParent is locate for a path below the root of a drive, where a missing
+// container is a missing parent.
+func (c *core) locateParent(ctx context.Context, p auth.Principal, ref Ref) (scope, error) {
+	at, err := c.locate(ctx, p, ref)
+	if errs.ReasonOf(err) == errs.NoContainer {
+		err = errs.Wrap("trees", errs.Conflict, errs.NoParent, err)
+	}
+	return at, err
+}
+
+// loadSame reads the container again inside a transaction and makes sure that
+// it is the one that locks were chosen for, and that the caller may write.
+func (c *core) loadSame(tx *store.Tx, p auth.Principal, ref Ref, at *scope) (scope, error) {
+	s, err := c.load(&tx.View, p, ref, nil)
+	if err != nil {
+		return s, err
+	}
+	if err := s.mayWrite(p); err != nil {
+		return s, err
+	}
+	if !s.same(at) {
+		return s, errs.New("trees", errs.Conflict, "", "The container was replaced meanwhile.")
+	}
+	return s, nil
+}
+
+// Delete removes a file, or a folder or container with all that is below it,
+// at once. A folder with more objects than Config.MaxTree goes in several
+// steps, deepest names first.
+func (t *Trees) Delete(ctx context.Context, ref Ref, cond Conditions) error {
+	if err := checkDriveRef(ref); err != nil {
+		return err
+	}
+	p := auth.PrincipalOf(ctx)
+	switch {
+	case ref.Container == "":
+		return errs.New("trees.Delete", errs.Forbidden, errs.ProtectedRoot, "The root cannot be deleted.")
+	case ref.Object == "":
+		return t.detach(ctx, p, ref, func(tx *store.Tx, s *scope, now store.Stamp) error {
+			if err := t.judge(&tx.View, p, s, ref, &node{kind: NodeContainer}, &cond, now); err != nil {
+				return err
+			}
+			return t.holdsTree(&tx.View, p, s, "", cond.Tokens, now)
+		})
+	}
+	at, err := t.locate(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	for {
+		var left bool
+		now := t.now()
+		err := t.retryStronger(ctx, func(strong bool) []store.Guard {
+			if strong {
+				return at.guards(false)
+			}
+			return append(store.LocksOfWrite(at.container.ID, ref.Object, true), at.quotaGuards(false)...)
+		}, func(tx *store.Tx, strong bool) (err error) {
+			left, err = t.delete(tx, p, ref, &at, &cond, strong, now)
+			return err
+		})
+		if err != nil || !left {
+			return err
+		}
+	}
+}
+
+// delete is one step of Delete; left tells that there is more to remove. Only
+// a plain file of a container without locks goes without the container's
+// exclusive lock.
+func (t *Trees) delete(tx *store.Tx, p auth.Principal, ref Ref, at *scope, cond *Conditions, strong bool, now store.Stamp) (left bool, err error) {
+	s, err := t.loadSame(tx, p, ref, at)
+	if err != nil {
+		return false, err
+	}
+	n, ok, err := t.lookup(&tx.View, s.container.ID, ref.Object, now)
+	if err == nil && !ok {
+		err = notOnDrive
+	}
+	if err != nil {
+		return false, err
+	}
+	var locks int64
+	b := tx.Batch()
+	b.Count(store.CountContainerLocks, s.container.ID, &locks)
+	if err := b.Do(); err != nil {
+		return false, err
+	}
+	if !strong && (locks != 0 || n.kind != NodeFile) {
+		return false, errStronger
+	}
+	if err := t.judge(&tx.View, p, &s, ref, &n, cond, now); err != nil {
+		return false, err
+	}
+	if locks != 0 {
+		if err := t.mayRemove(&tx.View, p, &s, &n, cond.Tokens, now); err != nil {
+			return false, err
+		}
+	}
+	entries, left, err := t.removeNode(tx, &s, &n, now)
+	if err != nil || left {
+		return left, err
+	}
+	o := &store.Object{Name: n.path, Timestamp: now}
+	if n.file != nil {
+		o = &store.Object{Name: n.path, Timestamp: n.file.Timestamp.After(now), Content: n.file.Content}
+	}
+	j := t.journal("delete", p, s.container.ID, o)
+	j.Entries = entries
+	tx.AddJournal(j)
+	return false, t.markParent(tx, &s, n.path, now)
+}
+
+// mayRemove checks the locks that the removal of a node needs: on the node, on
+// everything below it, and on its parent.
+func (c *core) mayRemove(v *store.View, p auth.Principal, s *scope, n *node, tokens []string, now store.Stamp) error {
+	if err := c.holdsLocks(v, p, s, n.path, true, tokens, now); err != nil {
+		return err
+	}
+	if n.kind == NodeFile {
+		return nil
+	}
+	return c.holdsTree(v, p, s, n.path, tokens, now)
+}
+
+// removeNode removes a node with its properties and locks. Of a folder it
+// removes at most MaxTree objects, from the last name backwards, and tells
+// whether there are more.
+func (c *core) removeNode(tx *store.Tx, s *scope, n *node, now store.Stamp) (entries int64, left bool, err error) {
+	id := s.container.ID
+	if n.kind == NodeFile {
+		tx.DeleteObject(&s.container, n.file, now)
+		return 1, false, c.forgetPath(tx, id, n.path)
+	}
+	list, err := tx.Records(id, store.Query{Prefix: n.path, Limit: c.cfg.MaxTree + 1, Reverse: true})
+	if err != nil {
+		return 0, false, err
+	}
+	if left = len(list) > c.cfg.MaxTree; left {
+		list = list[:c.cfg.MaxTree]
+	}
+	for i := range list {
+		tx.DeleteObject(&s.container, &list[i], now)
+		if left {
+			if err := tx.DeleteProps(id, list[i].Name); err != nil {
+				return 0, false, err
+			}
+		}
+	}
+	if left {
+		return int64(len(list)), true, nil
+	}
+	if n.twin != nil {
+		tx.DeleteObject(&s.container, n.twin, now)
+		if err := c.forgetPath(tx, id, n.twin.Name); err != nil {
+			return 0, false, err
+		}
+	}
+	return int64(len(list)), false, c.forgetTree(tx, id, n.path)
+}
+
+// forgetTree drops the dead properties and locks at and below a folder.
+func (c *core) forgetTree(tx *store.Tx, id uint64, path string) error {
+	if err := tx.DeletePropsBelow(id, path); err != nil {
+		return err
+	}
+	return c.dropLocks(tx, id, path)
+}
+
+func (c *core) dropLocks(tx *store.Tx, id uint64, path string) error {
+	locks, err := tx.LocksBelow(id, path, maxLocks)
+	for i := range locks {
+		tx.DeleteLock(&locks[i])
+	}
+	return err
+}
+
+// beside tells whether one path lies inside the folder that another names, or
+// is the same. Paths of a container; "" is the container itself.
+func beside(a, b string) (same, inside bool) {
+	a, b = strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/")
+	return a == b, b == "" || strings.HasPrefix(a, b+"/")
+}

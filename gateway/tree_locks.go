@@ -1,0 +1,224 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/store"
+)
+
+const tokenScheme = "opaquelocktoken:"
+
+// timeout settles how long a lock lives: what was asked up to the cap, the
+// default when nothing was.
+func (c *core) timeout(asked time.Duration) time.Duration {
+	switch {
+	case asked <= 0:
+		return c.cfg.LockDefault
+	case asked > c.cfg.LockMax:
+		return c.cfg.LockMax
+	}
+	return asked
+}
+
+// Lock takes a lock; created tells that it made an empty file at an unmapped
+// ref. Locked with a *LockError when another lock is in the way.
+func (t *Trees) Lock(ctx context.Context, ref Ref, req LockRequest) (lock Lock, created bool, err error) {
+	if err := checkDriveRef(ref); err != nil {
+		return Lock{}, false, err
+	}
+	if ref.Container == "" {
+		return Lock{}, false, errs.New("trees.Lock", errs.Forbidden, errs.ProtectedRoot, "The root cannot be locked.")
+	}
+	p, now := auth.PrincipalOf(ctx), t.now()
+	at, err := t.locateParent(ctx, p, ref)
+	if err != nil {
+		return Lock{}, false, err
+	}
+	token, err := uuid.NewRandom()
+	if err != nil {
+		return Lock{}, false, errs.Wrap("trees.Lock", errs.Other, "", err)
+	}
+	record := &store.Lock{
+		Token: tokenScheme + token.String(), Infinite: req.Infinite, Exclusive: req.Exclusive,
+		Owner: req.Owner, User: p.User, Created: now, Expires: store.StampOf(now.Time().Add(t.timeout(req.Timeout))),
+	}
+	err = t.retryStronger(ctx, func(strong bool) []store.Guard {
+		return append(at.guards(false), at.quotaGuards(strong)...)
+	}, func(tx *store.Tx, strong bool) (err error) {
+		created, err = t.lock(tx, p, ref, &at, &req.Conditions, record, strong, now)
+		return err
+	})
+	if err != nil {
+		return Lock{}, false, err
+	}
+	return fromLock(ref.Account, ref.Container, record), created, nil
+}
+
+// lock takes the lock inside the transaction.
+func (t *Trees) lock(tx *store.Tx, p auth.Principal, ref Ref, at *scope, cond *Conditions, record *store.Lock, strong bool, now store.Stamp) (created bool, err error) {
+	s, err := t.loadSame(tx, p, ref, at)
+	if err != nil {
+		return false, err
+	}
+	n, ok, err := t.lookup(&tx.View, s.container.ID, ref.Object, now)
+	if err != nil {
+		return false, err
+	}
+	found := &n
+	if !ok {
+		found = nil
+	}
+	if err := t.judge(&tx.View, p, &s, ref, found, cond, now); err != nil {
+		return false, err
+	}
+	if !ok {
+		if err := t.emptyFile(tx, p, &s, ref, cond, strong, now); err != nil {
+			return false, err
+		}
+		n = node{kind: NodeFile, path: ref.Object}
+	}
+	record.Container, record.Path = s.container.ID, n.path
+	if err := t.noConflict(tx, &s, &n, record, now); err != nil {
+		return false, err
+	}
+	if err := t.sweepLocks(tx, s.container.ID, n.path, now); err != nil {
+		return false, err
+	}
+	tx.PutLock(record, true)
+	return !ok, nil
+}
+
+// emptyFile makes the file that a lock on an unmapped name needs.
+func (t *Trees) emptyFile(tx *store.Tx, p auth.Principal, s *scope, ref Ref, cond *Conditions, strong bool, now store.Stamp) error {
+	if strings.HasSuffix(ref.Object, "/") {
+		return notOnDrive
+	}
+	if err := t.parentIsFolder(&tx.View, s.container.ID, ref.Object, now); err != nil {
+		return err
+	}
+	if err := t.holdsLocks(&tx.View, p, s, ref.Object, true, cond.Tokens, now); err != nil {
+		return err
+	}
+	u, err := readUsage(&tx.View, s)
+	if err != nil {
+		return err
+	}
+	if err := s.fits(u, 0, 1, strong); err != nil {
+		return err
+	}
+	row, found, err := tx.Object(s.container.ID, ref.Object)
+	if err != nil {
+		return err
+	}
+	var old *store.Object
+	o := newMarker(s, ref.Object, now)
+	o.ContentType = TypeOf(ref.Object)
+	if found {
+		old = &row
+		o.Written = row.Timestamp.After(now)
+		o.Timestamp = o.Written
+	}
+	tx.PutObject(&s.container, old, o, now)
+	tx.AddJournal(t.journal("put", p, s.container.ID, o))
+	return nil
+}
+
+// noConflict refuses a lock beside one that excludes it: on the node, above it
+// or, for an infinite lock, below it.
+func (t *Trees) noConflict(tx *store.Tx, s *scope, n *node, record *store.Lock, now store.Stamp) error {
+	locks, err := t.covering(&tx.View, s.container.ID, n.path, now)
+	if err != nil {
+		return err
+	}
+	if record.Infinite && n.kind != NodeFile {
+		below, err := tx.LocksBelow(s.container.ID, n.path, maxLocks)
+		if err != nil {
+			return err
+		}
+		locks = append(locks, live(below, now)...)
+	}
+	for i := range locks {
+		if record.Exclusive || locks[i].Exclusive {
+			return lockedBy(s, &locks[i])
+		}
+	}
+	return nil
+}
+
+// sweepLocks removes expired locks at a path.
+func (c *core) sweepLocks(tx *store.Tx, id uint64, path string, now store.Stamp) error {
+	locks, err := tx.LocksAt(id, path)
+	for i := range locks {
+		if locks[i].Expires <= now {
+			tx.DeleteLock(&locks[i])
+		}
+	}
+	return err
+}
+
+// Refresh gives a lock that covers ref and whose token is among tokens a new
+// timeout; Precondition with NoLock otherwise.
+func (t *Trees) Refresh(ctx context.Context, ref Ref, tokens []string, timeout time.Duration) (Lock, error) {
+	var out Lock
+	err := t.changeLock(ctx, ref, func(tx *store.Tx, s *scope, p auth.Principal, locks []store.Lock, now store.Stamp) error {
+		i := slices.IndexFunc(locks, func(l store.Lock) bool { return submitted(&l, p, tokens) })
+		if i < 0 {
+			return errs.New("trees.Refresh", errs.Precondition, errs.NoLock, "The token is not a lock of this resource.")
+		}
+		locks[i].Expires = store.StampOf(now.Time().Add(t.timeout(timeout)))
+		tx.PutLock(&locks[i], false)
+		out = fromLock(s.container.Account, s.container.Name, &locks[i])
+		return nil
+	})
+	return out, err
+}
+
+// Unlock ends a lock that covers ref: Conflict with NoLock when the token does
+// not, Forbidden when it is another user's (administrators may).
+func (t *Trees) Unlock(ctx context.Context, ref Ref, token string) error {
+	return t.changeLock(ctx, ref, func(tx *store.Tx, _ *scope, p auth.Principal, locks []store.Lock, _ store.Stamp) error {
+		i := slices.IndexFunc(locks, func(l store.Lock) bool { return l.Token == token })
+		if i < 0 {
+			return errs.New("trees.Unlock", errs.Conflict, errs.NoLock, "The token is not a lock of this resource.")
+		}
+		if store.Fold(locks[i].User) != store.Fold(p.User) && p.Role != auth.RoleAdmin {
+			return errs.New("trees.Unlock", errs.Forbidden, "", "The lock is somebody else's.")
+		}
+		tx.DeleteLock(&locks[i])
+		return nil
+	})
+}
+
+// changeLock runs fn with the live locks that cover ref.
+func (t *Trees) changeLock(ctx context.Context, ref Ref,
+	fn func(tx *store.Tx, s *scope, p auth.Principal, locks []store.Lock, now store.Stamp) error) error {
+	if err := checkDriveRef(ref); err != nil {
+		return err
+	}
+	if ref.Container == "" {
+		return errs.New("trees", errs.Conflict, errs.NoLock, "The root is never locked.")
+	}
+	p, now := auth.PrincipalOf(ctx), t.now()
+	at, err := t.locate(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return t.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		s, err := t.loadSame(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		locks, err := t.covering(&tx.View, s.container.ID, ref.Object, now)
+		if err != nil {
+			return err
+		}
+		return fn(tx, &s, p, locks, now)
+	})
+}

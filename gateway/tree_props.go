@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/store"
+)
+
+// Limits of the dead properties of one node.
+const (
+	maxPropValue = 64 << 10
+	maxPropName  = 512 // bytes of namespace and name together
+	maxPropTotal = 256 << 10
+	maxPropCount = 1000
+)
+
+// PatchProps changes dead properties and the modification time of a node, all
+// or nothing. A folder that is only implied is marked, so that it cannot
+// vanish under its properties. OverQuota with MetadataFull above the limits.
+func (t *Trees) PatchProps(ctx context.Context, ref Ref, patch PropPatch) error {
+	if err := checkDriveRef(ref); err != nil {
+		return err
+	}
+	if ref.Container == "" {
+		return errs.New("trees.PatchProps", errs.Forbidden, errs.ProtectedRoot, "The root keeps no properties.")
+	}
+	for _, c := range patch.Changes {
+		if err := checkProp(&c.Prop); err != nil {
+			return err
+		}
+	}
+	p, now := auth.PrincipalOf(ctx), t.now()
+	at, err := t.locate(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return t.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		s, err := t.loadSame(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		n, ok, err := t.lookup(&tx.View, s.container.ID, ref.Object, now)
+		if err == nil && !ok {
+			err = notOnDrive
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.judge(&tx.View, p, &s, ref, &n, &patch.Conditions, now); err != nil {
+			return err
+		}
+		if err := t.holdsLocks(&tx.View, p, &s, n.path, false, patch.Conditions.Tokens, now); err != nil {
+			return err
+		}
+		if n.kind == NodeFolder && n.marker == nil {
+			if err := t.putMarker(tx, p, &s, n.path, now); err != nil {
+				return err
+			}
+		}
+		if err := applyProps(tx, s.container.ID, n.path, patch.Changes); err != nil {
+			return err
+		}
+		return t.touch(tx, p, &s, &n, patch.Modified, now)
+	})
+}
+
+func checkProp(p *DeadProp) error {
+	if len(p.Space)+len(p.Name) > maxPropName || len(p.Value) > maxPropValue {
+		return errs.New("trees.PatchProps", errs.OverQuota, errs.MetadataFull, "The property is too large.")
+	}
+	if p.Name == "" || hasNUL(p.Space) || hasNUL(p.Name) {
+		return errs.New("trees.PatchProps", errs.Invalid, errs.BadMetadata, "The property's name cannot be.")
+	}
+	return nil
+}
+
+func hasNUL(s string) bool {
+	for i := range len(s) {
+		if s[i] == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// applyProps carries out the changes in order and judges the outcome.
+func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) error {
+	for _, c := range changes {
+		var err error
+		if c.Remove {
+			err = tx.DeleteProp(id, path, c.Prop.Space, c.Prop.Name)
+		} else {
+			err = tx.PutProp(id, path, store.DeadProp{
+				Space: c.Prop.Space, Name: c.Prop.Name, Lang: c.Prop.Lang, Value: c.Prop.Value,
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	props, err := tx.Props(id, path)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, p := range props {
+		total += len(p.Space) + len(p.Name) + len(p.Value)
+	}
+	if len(props) > maxPropCount || total > maxPropTotal {
+		return errs.New("trees.PatchProps", errs.OverQuota, errs.MetadataFull, "Too many properties.")
+	}
+	return nil
+}
+
+// touch sets the modification time of a file or a marked folder.
+func (t *Trees) touch(tx *store.Tx, p auth.Principal, s *scope, n *node, to time.Time, now store.Stamp) error {
+	o := n.file
+	if o == nil {
+		o = n.marker
+	}
+	if to.IsZero() || o == nil {
+		return nil
+	}
+	next := *o
+	next.Properties = maps.Clone(o.Properties)
+	next.Timestamp = o.Timestamp.After(now)
+	setModified(&next, to)
+	tx.PutObject(&s.container, o, &next, now)
+	tx.AddJournal(t.journal("post", p, s.container.ID, &next))
+	return nil
+}

@@ -1,0 +1,234 @@
+package gateway
+
+import (
+	"strings"
+
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// walk lists a folder for a drive: it turns names into nodes, rolls up or
+// enters sub-folders, and leaves out what a drive cannot show.
+type walk struct {
+	*core
+	v      *store.View
+	s      *scope
+	prefix string // of the folder, with its slash; "" for the container
+	opt    ListTree
+	now    store.Stamp
+
+	clashes, locks int64
+	nodes          []Node
+	first          string // name at which the page begins
+	next           string // where the next page begins, "" at the end
+	open           string // recursive: the deepest folder shown so far
+}
+
+// counts reads whether the container has clashes and locks to look for.
+func (w *walk) counts() error {
+	b := w.v.Batch()
+	b.Count(store.CountContainerClashes, w.s.container.ID, &w.clashes)
+	b.Count(store.CountContainerLocks, w.s.container.ID, &w.locks)
+	return b.Do()
+}
+
+// run fills the page. A row may yield no node, or with Recursive several, so
+// it reads until the page is full or the folder ends.
+func (w *walk) run() error {
+	marker := w.opt.After.Object
+	w.first = max(w.prefix, marker)
+	if w.opt.Recursive {
+		// Folders above the last name of the page before were shown there.
+		w.open = names.Parent(strings.TrimSuffix(marker, "/"))
+		if strings.HasSuffix(marker, "/") {
+			w.open = marker
+		}
+	}
+	for {
+		q := store.Query{Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now}
+		if !w.opt.Recursive {
+			q.Delimiter = "/"
+		}
+		rows, err := w.v.Objects(w.s.container.ID, q)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			name := rows[i].Subdir
+			if name == "" {
+				name = rows[i].Object.Name
+			}
+			if err := w.row(name, &rows[i]); err != nil {
+				return err
+			}
+			marker = name
+		}
+		if len(rows) < q.Limit {
+			return nil
+		}
+		if len(w.nodes) >= w.opt.Limit {
+			w.next = marker
+			return nil
+		}
+	}
+}
+
+// row turns one row of the listing into nodes.
+func (w *walk) row(name string, r *store.Listed) error {
+	if name == w.prefix {
+		return nil // the listed folder's own marker
+	}
+	if !names.OnDrive(name) {
+		if w.opt.Recursive {
+			w.openFolders(name)
+		}
+		return nil
+	}
+	if r.Subdir != "" {
+		return w.subfolder(name, r.Marker)
+	}
+	if w.opt.Recursive {
+		w.openFolders(name)
+		if strings.HasSuffix(name, "/") {
+			w.addFolder(name, &r.Object)
+			w.open = name
+			return nil
+		}
+	}
+	alias := isMarker(&r.Object)
+	if alias || w.clashes != 0 {
+		below, err := w.v.HasPrefix(w.s.container.ID, name+"/", "", w.now)
+		if err != nil || below {
+			return err // its folder stands for it
+		}
+	}
+	if alias {
+		w.addFolder(name+"/", &r.Object)
+		return nil
+	}
+	w.add(&node{kind: NodeFile, path: name, file: &r.Object})
+	return nil
+}
+
+// subfolder shows a rolled-up folder. Where a marker in its other form may
+// exist, it is looked up.
+func (w *walk) subfolder(name string, marker *store.Object) error {
+	if marker == nil && w.clashes != 0 {
+		o, found, err := w.v.Object(w.s.container.ID, strings.TrimSuffix(name, "/"))
+		if err != nil {
+			return err
+		}
+		if found && isMarker(&o) && !o.Expired(w.now) {
+			marker = &o
+		}
+	}
+	w.addFolder(name, marker)
+	return nil
+}
+
+// openFolders shows the folders above a name that a recursive walk has not
+// shown yet.
+func (w *walk) openFolders(name string) {
+	for _, a := range names.Ancestors(name) {
+		folder := a + "/"
+		if len(folder) <= len(w.prefix) || strings.HasPrefix(w.open, folder) {
+			continue
+		}
+		if !names.OnDrive(folder) {
+			return
+		}
+		w.addFolder(folder, nil)
+		w.open = folder
+	}
+	if parent := names.Parent(name); !strings.HasPrefix(w.open, parent) || parent == "" {
+		w.open = parent
+	}
+}
+
+func (w *walk) addFolder(path string, marker *store.Object) {
+	w.add(&node{kind: NodeFolder, path: path, marker: marker})
+}
+
+func (w *walk) add(n *node) { w.nodes = append(w.nodes, w.describe(w.s, n)) }
+
+// addParts adds dead properties and locks to the page's nodes, from one scan
+// of each along the page's range of names.
+func (w *walk) addParts() error {
+	if len(w.nodes) == 0 {
+		return nil
+	}
+	if w.opt.Parts.Props {
+		if err := w.addProps(); err != nil {
+			return err
+		}
+	}
+	if w.opt.Parts.Locks && w.locks != 0 {
+		return w.addLocks()
+	}
+	return nil
+}
+
+// end is the first name behind the page, "" for the folder's end.
+func (w *walk) end() string {
+	if w.next == "" {
+		return ""
+	}
+	return w.next + "\x01"
+}
+
+func (w *walk) addProps() error {
+	read := func() ([]store.PathProps, error) {
+		return w.v.MemberProps(w.s.container.ID, w.prefix, w.first, w.end())
+	}
+	if w.opt.Recursive {
+		read = func() ([]store.PathProps, error) {
+			to := w.end()
+			if to == "" && w.prefix != "" {
+				to = w.prefix[:len(w.prefix)-1] + "0" // the byte behind the slash
+			}
+			return w.v.PropsBetween(w.s.container.ID, w.first, to)
+		}
+	}
+	list, err := read()
+	if err != nil {
+		return err
+	}
+	byPath := make(map[string][]store.DeadProp, len(list))
+	for _, p := range list {
+		byPath[p.Path] = append(byPath[p.Path], p.Props...)
+	}
+	for i := range w.nodes {
+		if props := byPath[w.nodes[i].Ref.Object]; props != nil {
+			w.nodes[i].Props = fromProps(props)
+		}
+	}
+	return nil
+}
+
+func (w *walk) addLocks() error {
+	id := w.s.container.ID
+	inherited, err := w.covering(w.v, id, w.prefix, w.now)
+	if err != nil {
+		return err
+	}
+	below, err := w.v.LocksBelow(id, w.prefix, maxLocks)
+	if err != nil {
+		return err
+	}
+	below = live(below, w.now)
+	for i := range w.nodes {
+		n := &w.nodes[i]
+		for _, l := range inherited {
+			if l.Infinite {
+				n.Locks = append(n.Locks, fromLock(n.Ref.Account, n.Ref.Container, &l))
+			}
+		}
+		for _, l := range below {
+			direct := l.Path == n.Ref.Object || l.Path+"/" == n.Ref.Object
+			if l.Path != w.prefix && (direct || l.Infinite && isBelow(n.Ref.Object, l.Path) && strings.HasSuffix(l.Path, "/")) {
+				n.Locks = append(n.Locks, fromLock(n.Ref.Account, n.Ref.Container, &l))
+			}
+		}
+	}
+	return nil
+}

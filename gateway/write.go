@@ -1,0 +1,533 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// propMtime is the property in which Swift's clients keep the user-visible
+// modification time, in seconds since the Unix epoch.
+const propMtime = "mtime"
+
+// put is one write of an object on its way: what it found and decided.
+type put struct {
+	*core
+	ref   Ref
+	opt   *PutOptions
+	p     auth.Principal
+	now   store.Stamp
+	scope scope
+	old   *store.Object // nil when the name is new or expired
+	row   *store.Object // what the write replaces, expired or not
+	usage usage
+}
+
+// CheckPut tells early whether Put would be refused: rights, names, container,
+// conditions, locks and the declared size against limits and quota. Faces call
+// it before the first byte of a body is read, so that "100 Continue" is not
+// sent in vain; Put does not need it.
+func (o *Objects) CheckPut(ctx context.Context, ref Ref, opt PutOptions) error {
+	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now()}
+	if err := w.checkArguments(); err != nil {
+		return err
+	}
+	return o.store.View(ctx, func(v *store.View) error { return w.examine(v, opt.Size, true) })
+}
+
+// Put stores body under ref and makes it visible in one step: readers see the
+// old object until Put returns and never a part of the new one. Conditions,
+// locks and quota are checked before body is read and again at commit. An
+// error of the body is errs.Incomplete; nothing is stored then.
+func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptions) (PutResult, error) {
+	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now()}
+	if err := w.checkArguments(); err != nil {
+		return PutResult{}, err
+	}
+	err := o.store.View(ctx, func(v *store.View) error { return w.examine(v, opt.Size, true) })
+	if err != nil {
+		return PutResult{}, err
+	}
+	up := o.store.NewUpload(ctx, algorithms(opt.Digests)...)
+	defer up.Close()
+	if err := w.receive(up, body); err != nil {
+		return PutResult{}, err
+	}
+	content, err := up.Finish()
+	if err != nil {
+		return PutResult{}, err
+	}
+	// The content is complete: a client that goes away now does not undo it.
+	result, err := w.commit(context.WithoutCancel(ctx), content, func(tx *store.Tx) { up.Attach(tx, content) })
+	if err != nil && errs.ReasonOf(err) != errs.Unknown {
+		up.Discard(context.WithoutCancel(ctx))
+	}
+	if err == nil {
+		o.traffic.count(&w.scope.container, content.Size)
+	}
+	return result, err
+}
+
+func algorithms(digests []Digest) []string {
+	var list []string
+	for _, d := range digests {
+		list = append(list, d.Algorithm)
+	}
+	return list
+}
+
+// checkArguments judges what needs no look at the store.
+func (w *put) checkArguments() error {
+	if w.opt.Drive {
+		if w.ref.Container == "" {
+			return errs.New("objects.Put", errs.Forbidden, errs.ProtectedRoot, "The root is not a file.")
+		}
+		if w.ref.Object == "" || strings.HasSuffix(w.ref.Object, "/") {
+			return w.folderInTheWay()
+		}
+	}
+	if err := checkObjectRef(w.ref); err != nil {
+		return err
+	}
+	if w.opt.Size > w.cfg.MaxObject {
+		return errs.New("objects.Put", errs.TooLarge, "", "Your request is too large.")
+	}
+	if err := checkMeta(w.opt.Properties, "object"); err != nil {
+		return err
+	}
+	return checkHeaders(w.opt.ContentType, w.opt.Headers)
+}
+
+func (w *put) folderInTheWay() error {
+	if w.ref.Object == "" {
+		return errs.New("objects.Put", errs.Forbidden, errs.BesideSpaces,
+			"A file cannot live beside containers: put it into a folder.")
+	}
+	return errs.New("objects.Put", errs.Exists, errs.IsFolder, "A folder is in the way.")
+}
+
+// examine reads what the write depends on and judges it. size is what will be
+// stored, -1 when unknown; exclusive tells that quotas are judged strictly.
+func (w *put) examine(v *store.View, size int64, exclusive bool) error {
+	var row store.Object
+	var found bool
+	var locks, clashes int64
+	s, err := w.load(v, w.p, w.ref, func(b *store.Batch, id uint64) {
+		b.Object(id, w.ref.Object, &row, &found)
+		b.Count(store.CountContainerLocks, id, &locks)
+		b.Count(store.CountContainerClashes, id, &clashes)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.mayWrite(w.p); err != nil {
+		return err
+	}
+	w.scope, w.row, w.old = s, nil, nil
+	if found {
+		w.row = &row
+		if !row.Expired(w.now) {
+			w.old = &row
+		}
+	}
+	if err := w.trafficLeft(v, &s, w.now); err != nil {
+		return err
+	}
+	if err := w.conditions(v, locks); err != nil {
+		return err
+	}
+	if w.opt.Drive {
+		if err := w.driveRules(v, s.container.ID, w.ref.Object, w.old, w.now); err != nil {
+			return err
+		}
+	}
+	return w.judgeQuota(v, size, exclusive)
+}
+
+// conditions evaluates the request's conditions, then the locks.
+func (w *put) conditions(v *store.View, locks int64) error {
+	c := &w.opt.Conditions
+	if len(c.Lists) > 0 {
+		if err := w.evalLists(v, w.p, &w.scope, w.ref, c, w.now); err != nil {
+			return err
+		}
+	}
+	if err := c.writeAllowed(w.old); err != nil {
+		return err
+	}
+	if locks == 0 {
+		return nil
+	}
+	return w.holdsLocks(v, w.p, &w.scope, w.ref.Object, w.old == nil, c.Tokens, w.now)
+}
+
+func (w *put) judgeQuota(v *store.View, size int64, exclusive bool) error {
+	usage, err := readUsage(v, &w.scope)
+	if err != nil {
+		return err
+	}
+	var old, objects int64 = 0, 1
+	if w.row != nil {
+		old, objects = w.row.Content.Size, 0
+	}
+	w.usage = usage
+	return w.scope.fits(usage, max(size, 0)-old, objects, exclusive)
+}
+
+// receive reads the body and compares it with what was promised.
+func (w *put) receive(up *store.Upload, body io.Reader) error {
+	limit, overflow := w.limit()
+	switch err := up.Receive(body, limit); {
+	case err == nil:
+	case errs.Of(err) == errs.TooLarge:
+		return overflow
+	case errs.Of(err) == errs.Other, errs.Of(err) == errs.Canceled:
+		return errs.Wrap("objects.Put", errs.Incomplete, "", err)
+	default:
+		return err
+	}
+	if w.opt.Size >= 0 && up.Size() != w.opt.Size {
+		return errs.Wrap("objects.Put", errs.Incomplete, "", errors.New("the body ended early"))
+	}
+	for _, d := range w.opt.Digests {
+		if sum := up.Sum(d.Algorithm); sum != "" && sum != d.Sum {
+			return errs.New("objects.Put", errs.Mismatch, "", "The "+d.Algorithm+" digest of the content differs.")
+		}
+	}
+	return nil
+}
+
+// limit is how many bytes the body may have, and the error of one that has
+// more: the object size limit, or the room that the quota leaves.
+func (w *put) limit() (int64, error) {
+	limit, err := w.cfg.MaxObject, error(errs.New("objects.Put", errs.TooLarge, "", "Your request is too large."))
+	if w.scope.limited() {
+		left := w.scope.available(w.usage, w.cfg.MaxObject)
+		if w.row != nil {
+			left += w.row.Content.Size
+		}
+		if left < limit {
+			limit, err = left, overQuota("container")
+		}
+	}
+	return limit, err
+}
+
+// commit writes the record that names the content.
+func (w *put) commit(ctx context.Context, content store.Content, attach func(*store.Tx)) (PutResult, error) {
+	var result PutResult
+	at := w.scope
+	err := w.retryStronger(ctx, func(strong bool) []store.Guard {
+		guards := store.LocksOfWrite(at.container.ID, w.ref.Object, false)
+		return append(guards, at.quotaGuards(strong)...)
+	}, func(tx *store.Tx, strong bool) error {
+		if err := w.examine(&tx.View, content.Size, strong); err != nil {
+			return err
+		}
+		if !w.scope.same(&at) {
+			return errs.New("objects.Put", errs.Conflict, "", "The container was replaced during the upload.")
+		}
+		o := w.object(content)
+		attach(tx)
+		tx.PutObject(&w.scope.container, w.row, o, o.Timestamp)
+		if err := w.afterPut(tx, o); err != nil {
+			return err
+		}
+		result = PutResult{Object: fromObject(o), Created: w.old == nil}
+		return nil
+	})
+	return result, err
+}
+
+// retryStronger runs a transaction under shared quota locks, and again under
+// exclusive ones when it asks for them.
+func (c *core) retryStronger(ctx context.Context, guards func(strong bool) []store.Guard, fn func(tx *store.Tx, strong bool) error) error {
+	err := c.store.Update(ctx, guards(false), func(tx *store.Tx) error { return fn(tx, false) })
+	if errors.Is(err, errStronger) {
+		err = c.store.Update(ctx, guards(true), func(tx *store.Tx) error { return fn(tx, true) })
+	}
+	return err
+}
+
+// object builds the record of a write.
+func (w *put) object(content store.Content) *store.Object {
+	o := &store.Object{
+		Name:        w.ref.Object,
+		Born:        w.scope.container.Epoch,
+		Written:     w.now,
+		ContentType: w.opt.ContentType,
+		Headers:     maps.Clone(w.opt.Headers),
+		Properties:  maps.Clone(w.opt.Properties),
+		Content:     content,
+	}
+	if w.row != nil {
+		o.Written = w.row.Timestamp.After(w.now)
+	}
+	o.Timestamp, o.Created = o.Written, o.Written
+	if o.ContentType == "" {
+		o.ContentType = TypeOf(o.Name)
+	}
+	if !w.opt.DeleteAt.IsZero() {
+		o.DeleteAt = w.opt.DeleteAt.Unix()
+	}
+	if w.old != nil {
+		o.Created = w.old.Created
+		if w.opt.Drive {
+			w.keepOnDrive(o)
+		}
+	}
+	if !w.opt.Created.IsZero() {
+		o.Created = store.StampOf(w.opt.Created)
+	}
+	setModified(o, w.opt.Modified)
+	return o
+}
+
+// keepOnDrive carries over what a drive's client did not send because its
+// protocol has no words for it: the properties that others gave the file.
+func (w *put) keepOnDrive(o *store.Object) {
+	for k, v := range w.old.Properties {
+		if _, sent := o.Properties[k]; !sent && k != propMtime {
+			if o.Properties == nil {
+				o.Properties = make(map[string]string)
+			}
+			o.Properties[k] = v
+		}
+	}
+}
+
+// setModified settles the user-visible modification time: the one given, else
+// the one that the properties hold, else that of the write.
+func setModified(o *store.Object, given time.Time) {
+	if !given.IsZero() {
+		o.Modified = store.StampOf(given)
+		if o.Properties == nil {
+			o.Properties = make(map[string]string)
+		}
+		o.Properties[propMtime] = formatSeconds(given)
+		return
+	}
+	o.Modified = parseSeconds(o.Properties[propMtime])
+}
+
+// formatSeconds writes a time as seconds since the epoch, with a fraction only
+// when there is one.
+func formatSeconds(t time.Time) string {
+	text := strconv.FormatInt(t.Unix(), 10)
+	if us := t.Nanosecond() / 1000; us != 0 {
+		text += "." + strconv.Itoa(1_000_000 + us)[1:]
+	}
+	return text
+}
+
+// parseSeconds reads a time as formatSeconds and Swift's clients write it; 0
+// for anything else.
+func parseSeconds(text string) store.Stamp {
+	whole, frac, _ := strings.Cut(strings.TrimSpace(text), ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || sec < -1<<40 || sec > 1<<40 {
+		return 0
+	}
+	ticks, err := strconv.ParseInt((frac + "00000")[:5], 10, 64)
+	if err != nil || ticks < 0 {
+		return 0
+	}
+	if strings.HasPrefix(whole, "-") {
+		ticks = -ticks
+	}
+	return store.Stamp(sec*100_000 + ticks)
+}
+
+// afterPut keeps what hangs on the object: dead properties, the clash mark,
+// the audit record.
+func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
+	id := w.scope.container.ID
+	if w.row != nil && !w.opt.Drive {
+		if err := tx.DeleteProps(id, o.Name); err != nil {
+			return err
+		}
+	}
+	if w.row == nil && !w.opt.Drive {
+		clash, err := w.clashes(&tx.View, id, o, w.now)
+		if err != nil {
+			return err
+		}
+		if clash {
+			tx.MarkClash(id)
+		}
+	}
+	tx.AddJournal(w.journal("put", w.p, id, o))
+	return nil
+}
+
+func (c *core) journal(action string, p auth.Principal, id uint64, o *store.Object) *store.Journal {
+	j := &store.Journal{
+		Container: id, Time: o.Timestamp, Name: o.Name, Action: action, User: p.User,
+		Size: o.Content.Size, MD5: slices.Clone(o.Content.MD5[:]),
+	}
+	if p.Address.IsValid() {
+		j.Address = p.Address.String()
+	}
+	return j
+}
+
+// clashes tells whether a new object and a folder share a name, in either
+// direction: listings of a drive look for such pairs only where one was made.
+func (c *core) clashes(v *store.View, id uint64, o *store.Object, now store.Stamp) (bool, error) {
+	if !strings.HasSuffix(o.Name, "/") {
+		below, err := v.HasPrefix(id, o.Name+"/", "", now)
+		if err != nil || below {
+			return below, err
+		}
+	}
+	above := names.Ancestors(o.Name)
+	if trimmed := strings.TrimSuffix(o.Name, "/"); trimmed != o.Name {
+		above = append(above, trimmed)
+	}
+	if len(above) == 0 {
+		return false, nil
+	}
+	b, objects, found := v.Batch(), make([]store.Object, len(above)), make([]bool, len(above))
+	for i, name := range above {
+		b.Object(id, name, &objects[i], &found[i])
+	}
+	err := b.Do()
+	return slices.Contains(found, true), err
+}
+
+// SetMeta replaces an object's properties and headers; content, digest and
+// size stay. The content type stays when none is given.
+func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Object, error) {
+	if err := checkObjectRef(ref); err != nil {
+		return Object{}, err
+	}
+	if err := checkMeta(change.Properties, "object"); err != nil {
+		return Object{}, err
+	}
+	if err := checkHeaders(change.ContentType, change.Headers); err != nil {
+		return Object{}, err
+	}
+	var out Object
+	err := o.change(ctx, ref, change.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+		next := *old
+		next.Timestamp = old.Timestamp.After(now)
+		next.Headers, next.Properties = maps.Clone(change.Headers), maps.Clone(change.Properties)
+		next.DeleteAt = 0
+		if !change.DeleteAt.IsZero() {
+			next.DeleteAt = change.DeleteAt.Unix()
+		}
+		if change.ContentType != "" {
+			next.ContentType = change.ContentType
+		}
+		setModified(&next, time.Time{})
+		tx.PutObject(&s.container, old, &next, now)
+		tx.AddJournal(o.journal("post", p, s.container.ID, &next))
+		out = fromObject(&next)
+		return nil
+	})
+	return out, err
+}
+
+// Delete removes an object with its dead properties and locks.
+func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
+	if err := checkObjectRef(ref); err != nil {
+		return err
+	}
+	return o.change(ctx, ref, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+		gone := *old
+		gone.Timestamp = old.Timestamp.After(now)
+		tx.DeleteObject(&s.container, old, gone.Timestamp)
+		tx.AddJournal(o.journal("delete", p, s.container.ID, &gone))
+		return o.forgetPath(tx, s.container.ID, ref.Object)
+	})
+}
+
+// forgetPath drops the dead properties and the locks of a removed object.
+func (c *core) forgetPath(tx *store.Tx, id uint64, path string) error {
+	if err := tx.DeleteProps(id, path); err != nil {
+		return err
+	}
+	locks, err := tx.LocksAt(id, path)
+	for i := range locks {
+		tx.DeleteLock(&locks[i])
+	}
+	return err
+}
+
+// change runs fn in a transaction on a live object that the caller may write
+// and that no lock of somebody else protects.
+func (c *core) change(ctx context.Context, ref Ref, tokens []string,
+	fn func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error) error {
+	p, now := auth.PrincipalOf(ctx), c.now()
+	at, err := c.locate(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	guards := func(strong bool) []store.Guard {
+		if strong {
+			return at.guards(false)
+		}
+		return append(store.LocksOfWrite(at.container.ID, ref.Object, false), at.quotaGuards(false)...)
+	}
+	return c.retryStronger(ctx, guards, func(tx *store.Tx, strong bool) error {
+		var old store.Object
+		var found bool
+		var locks int64
+		s, err := c.load(&tx.View, p, ref, func(b *store.Batch, id uint64) {
+			b.Object(id, ref.Object, &old, &found)
+			b.Count(store.CountContainerLocks, id, &locks)
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.mayWrite(p); err != nil {
+			return err
+		}
+		if !s.same(&at) || !found || old.Expired(now) {
+			return errs.New("objects", errs.NotFound, errs.NoObject, "")
+		}
+		if locks != 0 && !strong {
+			return errStronger
+		}
+		if locks != 0 {
+			if err := c.holdsLocks(&tx.View, p, &s, ref.Object, false, tokens, now); err != nil {
+				return err
+			}
+		}
+		return fn(tx, &s, &old, p, now)
+	})
+}
+
+// locate reads the container of ref ahead of a transaction that is to change
+// something in it, for a caller who may write there.
+func (c *core) locate(ctx context.Context, p auth.Principal, ref Ref) (at scope, err error) {
+	err = c.store.View(ctx, func(v *store.View) error {
+		if at, err = c.load(v, p, ref, nil); err != nil {
+			return err
+		}
+		return at.mayWrite(p)
+	})
+	return at, err
+}
+
+// guards returns the locks of a change of the whole container, or of a reader
+// that needs it to stand still.
+func (s *scope) guards(shared bool) []store.Guard {
+	return []store.Guard{store.LockContainer(s.container.ID, shared), store.LockDepot(s.container.Depot, true)}
+}
+
+// same tells whether the scope is of the same container in the same depot as
+// the one that locks were chosen for.
+func (s *scope) same(at *scope) bool {
+	return s.container.ID == at.container.ID && s.container.Depot == at.container.Depot
+}
