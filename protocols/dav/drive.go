@@ -95,10 +95,12 @@ func (d drive) Stat(ctx context.Context, name string) (os.FileInfo, error) {
 	return fileInfo{node}, nil
 }
 
-// OpenFile implements webdav.FileSystem. A file opened for writing is new
-// content from its first byte on, and takes the place of the old on Close.
+// OpenFile implements webdav.FileSystem. A file opened to be created or
+// truncated is new content from its first byte on, and takes the place of the
+// old on Close; any other way of opening reads content and changes properties
+// only, which is what x/net's PROPPATCH opens resources for.
 func (d drive) OpenFile(ctx context.Context, name string, flag int, _ os.FileMode) (webdav.File, error) {
-	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+	if flag&(os.O_CREATE|os.O_TRUNC) != 0 {
 		return d.create(ctx, name)
 	}
 	node, err := d.trees.Stat(ctx, d.ref(name), gateway.NodeParts{Props: true})
