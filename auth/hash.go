@@ -34,7 +34,7 @@ type HashParams struct {
 
 // DefaultHash is the cost of new password hashes: 19 MiB of memory and some
 // 40 ms of one core.
-func DefaultHash() HashParams { return HashParams{Memory: 19 << 10, Passes: 2, Lanes: 1} }
+func DefaultHash() HashParams { return HashParams{Memory: 19 << 10, Passes: 3, Lanes: 1} }
 
 // Bounds of what a stored hash may ask for, so that a planted one cannot
 // exhaust memory.

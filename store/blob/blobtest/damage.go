@@ -61,7 +61,7 @@ func flippedBit(t *testing.T, e Engine) {
 	b := e.Open(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	want := Content(1, size)
-	for n := range uint64(12) {
+	for n := range uint64(6) {
 		Put(t, b, ID(n), want)
 		at := random.IntN(size)
 		if n < 2 {
