@@ -28,6 +28,8 @@ type Engine struct {
 	idle   chan struct{} // closed when the combiner has ended
 
 	stopped atomic.Pointer[error] // why writing has stopped
+	commits atomic.Uint64
+	updates atomic.Uint64
 	close   func() error
 
 	c combiner
@@ -52,6 +54,18 @@ func newEngine(db *bolt.DB, opt Options) *Engine {
 
 // Path returns the name of the database file as it was given to Open.
 func (e *Engine) Path() string { return e.path }
+
+// Stats are counts since Open. Updates divided by Commits is how many writers
+// shared a commit on average.
+type Stats struct {
+	Commits uint64 // synced commits
+	Updates uint64 // Updates that wrote and were committed
+}
+
+// Stats returns the counts as they stand.
+func (e *Engine) Stats() Stats {
+	return Stats{Commits: e.commits.Load(), Updates: e.updates.Load()}
+}
 
 // Limits implements kv.Engine.
 func (e *Engine) Limits() kv.Limits { return kv.DefaultLimits }
@@ -145,19 +159,21 @@ func (e *Engine) enqueue(r *request) error {
 }
 
 // take waits for requests and returns all that are queued, or nil when the
-// engine was closed and nothing is left.
+// engine was closed and nothing is left. It reuses the array of spare.
 func (e *Engine) take(spare []*request) []*request {
 	for {
 		e.mu.Lock()
-		if len(e.queue) > 0 {
+		waiting, closed := len(e.queue) > 0, e.closed
+		e.mu.Unlock()
+		switch {
+		case waiting:
+			e.gather()
+			e.mu.Lock()
+			defer e.mu.Unlock()
 			taken := e.queue
 			e.queue = spare[:0]
-			e.mu.Unlock()
 			return taken
-		}
-		closed := e.closed
-		e.mu.Unlock()
-		if closed {
+		case closed:
 			return nil
 		}
 		<-e.wake

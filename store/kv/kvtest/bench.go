@@ -20,11 +20,10 @@ func Bench(b *testing.B, open Open) {
 	b.Run("Scan10kOf1M", func(b *testing.B) { benchScan(b, opened(b, open)) })
 }
 
-// BenchPut measures Updates of the shape of an object PUT from several
-// writers at once: one Get of 8 keys, 5 Puts (one of 4 KiB), 8 Adds.
+// BenchPut measures Updates of the shape of an object PUT (see Put) from
+// several writers at once.
 func BenchPut(b *testing.B, e kv.Engine, writers int) {
 	var next atomic.Int64
-	value, content := bytes.Repeat([]byte("v"), 300), bytes.Repeat([]byte("c"), 4096)
 	ctx := context.WithoutCancel(b.Context())
 	done := make(chan error, writers)
 	b.ReportAllocs()
@@ -32,7 +31,7 @@ func BenchPut(b *testing.B, e kv.Engine, writers int) {
 	for range writers {
 		go func() {
 			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-				put := NewPut(uint64(i)*0x9E3779B97F4A7C15, value, content)
+				put := NewPut(uint64(i))
 				if err := e.Update(ctx, put.Locks, put.Run); err != nil {
 					done <- err
 					return
@@ -46,37 +45,48 @@ func BenchPut(b *testing.B, e kv.Engine, writers int) {
 			b.Fatal(err)
 		}
 	}
+	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
 }
 
-// A Put is a transaction of the shape of an object PUT.
+// Counters is how many counters a Put adds to.
+const Counters = 8
+
+// A Put is a transaction of the shape of an object PUT of 4 KiB: one Get of 8
+// keys; 5 Puts, two of them under random names and three under ascending
+// ones, the last with the content; 8 Adds.
 type Put struct {
-	Locks          []kv.Lock
-	keys           []kv.Key
-	value, content []byte
+	Locks  []kv.Lock
+	Keys   []kv.Key // rows that Run gets; the first five it puts
+	Values [][]byte // of the rows that it puts
 }
 
-// NewPut returns the transaction that puts the object of this number.
-func NewPut(n uint64, value, content []byte) *Put {
-	name := fmt.Appendf(nil, "container/%016x", n)
-	p := &Put{value: value, content: content}
+// NewPut returns the transaction of this number.
+func NewPut(n uint64) *Put {
+	name := fmt.Appendf(nil, "container/%016x", n*0x9E3779B97F4A7C15)
+	ascending := fmt.Appendf(nil, "container/%016x", n)
+	p := &Put{Values: make([][]byte, 5)}
 	for t := range 8 {
-		p.keys = append(p.keys, kv.Key{Table: kv.Table(t), Row: name})
+		p.Keys = append(p.Keys, kv.Key{Table: kv.Table(t), Row: name})
 	}
-	p.Locks = []kv.Lock{{Key: p.keys[0]}, {Key: key("container/"), Shared: true}}
+	for i := range p.Values {
+		p.Values[i] = make([]byte, 300)
+	}
+	p.Keys[2].Row, p.Keys[3].Row, p.Keys[4].Row = ascending, ascending, ascending
+	p.Values[4] = make([]byte, 4096)
+	p.Locks = []kv.Lock{{Key: p.Keys[0]}, {Key: key("container/"), Shared: true}}
 	return p
 }
 
 // Run is the function of the Update.
 func (p *Put) Run(tx kv.Tx) error {
-	if _, err := tx.Get(p.keys...); err != nil {
+	if _, err := tx.Get(p.Keys...); err != nil {
 		return err
 	}
-	for _, k := range p.keys[:4] {
-		tx.Put(k, p.value)
+	for i, v := range p.Values {
+		tx.Put(p.Keys[i], v)
 	}
-	tx.Put(p.keys[4], p.content)
-	for i := range 8 {
+	for i := range Counters {
 		tx.Add(kv.Key{Table: 9, Row: []byte{'c', byte(i)}}, 1)
 	}
 	return nil
