@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,8 @@ func (s *Service) Issue(ctx context.Context, user, password string, from netip.A
 		return Token{}, Principal{}, err
 	}
 	lasting := context.WithoutCancel(ctx)
-	v, err, _ := s.issues.Do(u.Name, func() (any, error) { return s.issue(lasting, u) })
+	key := strconv.FormatUint(u.PasswordVersion, 10) + " " + u.Name
+	v, err, _ := s.issues.Do(key, func() (any, error) { return s.issue(lasting, u) })
 	if err != nil {
 		return Token{}, Principal{}, err
 	}

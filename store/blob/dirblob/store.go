@@ -115,9 +115,11 @@ func (s *Store) setFloor() error {
 		return nil
 	}
 	total, _, err := volume(s.base)
-	s.floor = min(maxFloor, total/50)
+	s.floor = defaultFloor(total)
 	return err
 }
+
+func defaultFloor(total int64) int64 { return min(maxFloor, total/50) }
 
 // Create starts a blob. See blob.Blobs; an ID that was used before is an
 // error.

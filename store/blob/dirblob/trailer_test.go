@@ -80,3 +80,11 @@ func FuzzParseTrailer(f *testing.F) {
 		}
 	})
 }
+
+func TestTheFloorIsTwoPercentButAtMostAGibibyte(t *testing.T) {
+	for total, want := range map[int64]int64{0: 0, 1000: 20, 50 << 30: 1 << 30, 50<<30 - 50: 1<<30 - 1, 1 << 50: 1 << 30} {
+		if got := defaultFloor(total); got != want {
+			t.Errorf("floor of %d bytes: %d, want %d", total, got, want)
+		}
+	}
+}
