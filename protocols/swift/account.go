@@ -25,7 +25,7 @@ func (f *Face) getAccount(w http.ResponseWriter, r *http.Request, c *call) error
 		return err
 	}
 	f.setAccount(w, &account, &l)
-	writeListing(w, r, &l, containersDocument(l.format, c.shown, entries))
+	f.pages.write(w, r, &l, containersDocument(l.format, c.shown, entries))
 	return nil
 }
 

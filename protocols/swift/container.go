@@ -31,7 +31,7 @@ func (f *Face) getContainer(w http.ResponseWriter, r *http.Request, c *call) err
 		return err
 	}
 	f.setContainer(w, &container, &l)
-	writeListing(w, r, &l, objectsDocument(l.format, c.Container, entries))
+	f.pages.write(w, r, &l, objectsDocument(l.format, c.Container, entries))
 	return nil
 }
 

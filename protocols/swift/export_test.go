@@ -14,7 +14,7 @@ var (
 	AppendDate     = appendDate
 	Timestamp      = timestamp
 	HeaderName     = headerName
-	WriteListing   = writeListing
+	WriteListing   = new(pages).write
 	ObjectsPage    = objectsDocument
 	ContainersPage = containersDocument
 	CheckType      = checkContentType

@@ -11,12 +11,20 @@ import (
 // chunkSize is how much of a listing is written at once.
 const chunkSize = 64 << 10
 
-// buffers keeps the buffers that listings are encoded into. A sync.Pool is
-// safe for concurrent use and holds nothing that anyone depends on.
-var buffers = sync.Pool{New: func() any {
+// pages writes listings. Its buffers are used again and again. It is safe for
+// concurrent use; the zero value is ready.
+type pages struct {
+	buffers sync.Pool // of *[]byte
+}
+
+// buffer returns an empty buffer that holds a chunk and the row that fills it.
+func (p *pages) buffer() *[]byte {
+	if b, ok := p.buffers.Get().(*[]byte); ok {
+		return b
+	}
 	b := make([]byte, 0, chunkSize+8<<10)
 	return &b
-}}
+}
 
 // A document is a listing of n rows: the way it begins, one row, and its end.
 // The functions append and keep nothing.
@@ -28,10 +36,10 @@ type document struct {
 	empty string // whole body of a listing without rows; "": 204
 }
 
-// writeListing answers a GET with a listing. The body is encoded chunk by
+// write answers a GET with a listing. The body is encoded chunk by
 // chunk, twice when it is larger than one: the first time to learn its length,
 // so that memory stays flat and Content-Length is exact.
-func writeListing(w http.ResponseWriter, r *http.Request, l *listing, d document) {
+func (p *pages) write(w http.ResponseWriter, r *http.Request, l *listing, d document) {
 	h := w.Header()
 	h["Content-Type"] = []string{l.format.contentType()}
 	if d.rows == 0 {
@@ -42,18 +50,18 @@ func writeListing(w http.ResponseWriter, r *http.Request, l *listing, d document
 		d.tail = ""
 		d.head = func(b []byte) []byte { return append(b, d.empty...) }
 	}
-	pooled := buffers.Get().(*[]byte)
-	defer func() { buffers.Put(pooled) }()
+	buffer := p.buffer()
+	defer p.buffers.Put(buffer)
 
-	length, whole := d.measure(pooled)
+	length, whole := d.measure(buffer)
 	answer := answer{header: h, values: make([]string, 0, 1)}
 	answer.setInt("Content-Length", length)
 	w.WriteHeader(http.StatusOK)
 	if whole {
-		_, _ = w.Write(*pooled) // a client that left has no use for the error
+		_, _ = w.Write(*buffer) // a client that left has no use for the error
 		return
 	}
-	if err := d.encode(pooled, func(b []byte) error { _, err := w.Write(b); return err }); err != nil {
+	if err := d.encode(buffer, func(b []byte) error { _, err := w.Write(b); return err }); err != nil {
 		httpkit.EventOf(r.Context()).Err = err
 		panic(http.ErrAbortHandler)
 	}
@@ -61,9 +69,9 @@ func writeListing(w http.ResponseWriter, r *http.Request, l *listing, d document
 
 // measure encodes the document and counts. When it fits one chunk, it is in
 // the buffer then.
-func (d *document) measure(pooled *[]byte) (length int64, whole bool) {
+func (d *document) measure(buffer *[]byte) (length int64, whole bool) {
 	chunks := 0
-	_ = d.encode(pooled, func(b []byte) error { // counting cannot fail
+	_ = d.encode(buffer, func(b []byte) error { // counting cannot fail
 		length += int64(len(b))
 		chunks++
 		return nil
@@ -73,8 +81,8 @@ func (d *document) measure(pooled *[]byte) (length int64, whole bool) {
 
 // encode passes the document to emit in chunks; the last is still in the
 // buffer when it returns.
-func (d *document) encode(pooled *[]byte, emit func([]byte) error) error {
-	b := d.head((*pooled)[:0])
+func (d *document) encode(buffer *[]byte, emit func([]byte) error) error {
+	b := d.head((*buffer)[:0])
 	for i := range d.rows {
 		b = d.row(b, i)
 		if len(b) >= chunkSize {
@@ -85,7 +93,7 @@ func (d *document) encode(pooled *[]byte, emit func([]byte) error) error {
 		}
 	}
 	b = append(b, d.tail...)
-	*pooled = b
+	*buffer = b
 	return emit(b)
 }
 

@@ -74,6 +74,7 @@ type Face struct {
 	objects    *gateway.Objects
 	logins     *auth.Service
 	now        func() time.Time
+	pages      pages
 	info       []byte       // body of /info
 	guarded    http.Handler // serve behind authentication
 }

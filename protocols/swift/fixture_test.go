@@ -1,0 +1,43 @@
+package swift_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"entrepot/gateway/gatewaytest"
+	"entrepot/protocols/internal/httpkit"
+	"entrepot/protocols/protocoltest"
+	"entrepot/protocols/swift"
+)
+
+// requestID is the ID that the fixture gives every request.
+const requestID = "tx628627fea9104686a3662-006b026193"
+
+// handler is the door as the front mounts it: behind the router, with an event
+// in each request's context.
+func handler(t testing.TB, f *gatewaytest.Fixture, cfg swift.Config) http.Handler {
+	t.Helper()
+	face, err := swift.New(cfg, f.Gateway, f.Auth, f.Clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	face.Routes(router)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := httpkit.WithEvent(r.Context(), &httpkit.Event{ReqID: requestID})
+		router.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func TestScripts(t *testing.T) {
+	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
+		f := gatewaytest.New(t)
+		return protocoltest.Fixture{
+			Handler: handler(t, f, swift.Config{}),
+			Advance: func(d time.Duration) { f.Clock.Advance(d) },
+		}
+	}, "testdata/*.txt")
+}
