@@ -60,13 +60,19 @@ func ID(n uint64) blob.ID {
 	return id
 }
 
-// Content returns n bytes that depend on seed, the same each time.
+// Content returns n bytes that depend on seed, the same each time. No two
+// pages of it are alike, so that exchanged blocks show.
 func Content(seed uint64, n int64) []byte {
+	var page [4096]byte
 	var key [32]byte
 	binary.BigEndian.PutUint64(key[:], seed)
-	b := make([]byte, n)
-	_, _ = rand.NewChaCha8(key).Read(b) // never fails
-	return b
+	_, _ = rand.NewChaCha8(key).Read(page[:]) // never fails
+	b := make([]byte, 0, n+int64(len(page)))
+	for i := uint64(0); int64(len(b)) < n; i++ {
+		binary.BigEndian.PutUint64(page[:8], i^seed<<32)
+		b = append(b, page[:]...)
+	}
+	return slices.Clip(b[:n])
 }
 
 // Put stores content under id, in writes of uneven sizes.
