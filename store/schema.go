@@ -165,7 +165,9 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // Which locks guard which rows
 //
 //	lock                     guards
-//	object (id, name)        the object's row, its history, its dead properties
+//	object (id, name)        the object's row, its history, its dead properties;
+//	                         also those of the folder marker name/, whose writers
+//	                         take both locks
 //	container (id) exclusive everything in the container: row, objects,
 //	                         properties, locks; shared: held by every writer of
 //	                         one of its objects, so that tree operations,
@@ -279,7 +281,9 @@ func Covers(held []Guard, k kv.Key) bool {
 			return true
 		}
 		name, _, _ := bytes.Cut(k.Row[8:], []byte{0})
-		return has(kv.Key{Table: tableObjects, Row: append(bytes.Clone(k.Row[:8]), name...)})
+		id := k.Row[:8:8]
+		return has(kv.Key{Table: tableObjects, Row: append(id, name...)}) ||
+			has(kv.Key{Table: tableObjects, Row: append(id, bytes.TrimSuffix(name, []byte{'/'})...)})
 	case tableLockOf:
 		return anyOf(tableContainers)
 	case tableTokens, tableTokenOf, tableDepotOf, tableMemberOf, tableUserOf:
