@@ -2,8 +2,10 @@ package boltkv
 
 import (
 	"errors"
+	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"entrepot/store/kv"
 	"entrepot/store/kv/internal/overlay"
@@ -31,12 +33,24 @@ func apply(b *bolt.Bucket, o *overlay.Overlay) error {
 	return nil
 }
 
-// joinRollback ends tx because of err.
-func joinRollback(err error, tx *bolt.Tx) error { return errors.Join(err, tx.Rollback()) }
+// guard runs fn and turns a panic of bbolt's, which means a damaged file,
+// into an error.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("damaged database: %v", v)
+		}
+	}()
+	return fn()
+}
 
-// rollback ends a transaction in an unknown state, so that the writer's lock
-// is free again.
-func rollback(tx *bolt.Tx) {
-	defer func() { _ = recover() }() // the panic that led here was reported
-	_ = tx.Rollback()                // nothing more can be done
+// abandon ends a transaction in an unknown state, so that the writer's lock is
+// free again. One that has ended is left as it is.
+func abandon(tx *bolt.Tx) error {
+	return guard(func() error {
+		if err := tx.Rollback(); !errors.Is(err, bolterrors.ErrTxClosed) {
+			return err
+		}
+		return nil
+	})
 }

@@ -163,11 +163,11 @@ func (e *Engine) enqueue(r *request) error {
 func (e *Engine) take(spare []*request) []*request {
 	for {
 		e.mu.Lock()
-		waiting, closed := len(e.queue) > 0, e.closed
+		waiting, closed := len(e.queue), e.closed
 		e.mu.Unlock()
 		switch {
-		case waiting:
-			e.gather()
+		case waiting > 0:
+			e.gather(waiting)
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			taken := e.queue
@@ -212,7 +212,7 @@ func (e *Engine) shut() error {
 	<-e.idle
 	var err error
 	if e.stopError() == nil {
-		err = e.writeFreelist()
+		err = guard(e.writeFreelist)
 	}
 	if err = errors.Join(err, e.db.Close()); err != nil {
 		return fmt.Errorf("boltkv: closing: %w", err)

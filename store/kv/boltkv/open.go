@@ -31,12 +31,18 @@ func Open(path string, opt Options) (*Engine, error) {
 	if err := ensure(path, opt); err != nil {
 		return nil, fmt.Errorf("boltkv: %w", err)
 	}
-	db, err := openBolt(path, opt, 0)
-	if err != nil {
-		return nil, fmt.Errorf("boltkv: %w", err)
-	}
-	if err := checkFormat(db); err != nil {
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		if db, err = openBolt(path, opt, 0); err != nil {
+			return err
+		}
+		return checkFormat(db)
+	})
+	switch {
+	case err != nil && db != nil:
 		return nil, fmt.Errorf("boltkv: %s: %w", path, errors.Join(err, db.Close()))
+	case err != nil:
+		return nil, fmt.Errorf("boltkv: %w", err)
 	}
 	return newEngine(db, opt), nil
 }

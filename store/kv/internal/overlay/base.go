@@ -16,6 +16,7 @@ package overlay
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"entrepot/store/kv"
 )
@@ -94,6 +95,9 @@ func scan(base Base, r kv.Range, limit int, limits kv.Limits) (kv.Page, error) {
 			row, value, err = s.past(item.Row)
 		} else {
 			row, value, err = s.step()
+		}
+		if len(items) == cap(items) {
+			items = slices.Grow(items, min(len(items), limit-len(items)))
 		}
 		items = append(items, item)
 	}
