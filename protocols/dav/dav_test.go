@@ -32,7 +32,11 @@ type fixture struct {
 
 func newFixture(t testing.TB, cfg dav.Config) *fixture {
 	t.Helper()
-	f := gatewaytest.New(t)
+	opt := gatewaytest.Options{}
+	if _, fast := t.(*testing.B); fast {
+		opt = gatewaytest.Plain()
+	}
+	f := gatewaytest.NewWith(t, opt)
 	access := "test:tester3"
 	_, err := f.Gateway.Containers.Create(f.Ctx("tester"), gateway.Ref{Account: "test", Container: "c"},
 		gateway.ContainerChange{ReadACL: &access, WriteACL: &access})
