@@ -18,6 +18,7 @@ func Bench(b *testing.B, open Open) {
 	b.Run("Put/32", func(b *testing.B) { BenchPut(b, opened(b, open), 32) })
 	b.Run("ViewGet", func(b *testing.B) { benchView(b, opened(b, open)) })
 	b.Run("Scan10kOf1M", func(b *testing.B) { benchScan(b, opened(b, open)) })
+	b.Run("MovePrefix100k", func(b *testing.B) { benchMove(b, opened(b, open)) })
 }
 
 // BenchPut measures Updates of the shape of an object PUT (see Put) from
@@ -141,6 +142,25 @@ func benchScan(b *testing.B, e kv.Engine) {
 			p, err := r.Scan(kv.Range{Table: tableRows, From: from}, page)
 			if err == nil && len(p.Items) != page {
 				err = fmt.Errorf("%d items", len(p.Items))
+			}
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchMove(b *testing.B, e kv.Engine) {
+	const n = 100_000
+	load(b, e, n)
+	names := [2][]byte{[]byte("container/"), []byte("renamed/")}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		err := e.Update(b.Context(), all(), func(tx kv.Tx) error {
+			moved, err := tx.MovePrefix(tableRows, names[i%2], names[(i+1)%2], n)
+			if err == nil && moved != n {
+				err = fmt.Errorf("%d rows moved", moved)
 			}
 			return err
 		})
