@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"entrepot/auth"
+	"entrepot/protocols"
+	"entrepot/protocols/dav"
+)
+
+// config is the configuration file, with the defaults of an absent field
+// behind each. Environment variables and flags win over it. Secrets are not in
+// it: they come from the environment or from files in the data directory.
+type config struct {
+	Data   string `toml:"data"`   // directory of the store; ./data
+	Listen string `toml:"listen"` // host:port; 127.0.0.1:8080
+	// PublicURL is the address under which clients see the gateway, when that
+	// is not the one that they connect to.
+	PublicURL string `toml:"public_url"`
+
+	// InlineLimit is up to how many bytes of content live in the database.
+	InlineLimit int `toml:"inline_limit"` // 16384
+	// MaxObject is the largest object, in bytes.
+	MaxObject int64 `toml:"max_object"` // 5368709122
+	// FreeSpace is how many bytes of the volume stay free; 0: the smaller of
+	// 1 GiB and 2 % of it.
+	FreeSpace int64 `toml:"free_space"`
+
+	Allow          []string `toml:"allow"`            // addresses served at all; none: every one
+	TrustedProxies []string `toml:"trusted_proxies"`  // whose forwarded headers count
+	AllowPlainHTTP bool     `toml:"allow_plain_http"` // without TLS beyond loopback
+	TLSCert        string   `toml:"tls_cert"`         // file; with tls_key: serve TLS
+	TLSKey         string   `toml:"tls_key"`
+
+	Log   logConfig   `toml:"log"`
+	Swift swiftConfig `toml:"swift"`
+	DAV   davConfig   `toml:"dav"`
+	Depot depotConfig `toml:"depot"`
+}
+
+type logConfig struct {
+	Level  string `toml:"level"`  // debug, info, warn, error; info
+	Format string `toml:"format"` // text, json; text
+}
+
+type swiftConfig struct {
+	Allow []string `toml:"allow"` // addresses that this door serves; none: every one
+}
+
+type davConfig struct {
+	Allow         []string      `toml:"allow"`
+	Prefix        string        `toml:"prefix"`         // /dav
+	PublicHosts   []string      `toml:"public_hosts"`   // further authorities in Destination and If
+	ReadOnly      bool          `toml:"read_only"`      //
+	InfinityLimit int           `toml:"infinity_limit"` // resources that Depth infinity lists; 10000
+	LockDefault   time.Duration `toml:"lock_default"`   // 1h
+	LockMax       time.Duration `toml:"lock_max"`       // 24h
+}
+
+type depotConfig struct {
+	// Allow lists the addresses that may call the API; none: nobody, but for
+	// a gateway on a loopback listener, which serves its own machine.
+	Allow             []string      `toml:"allow"`
+	RequestTimeWindow time.Duration `toml:"request_time_window"` // 300s; negative: any time
+	ReturnSpaceNames  bool          `toml:"return_space_names"`
+	EnforceTraffic    bool          `toml:"enforce_traffic"`
+	NoUsersOnDemand   bool          `toml:"no_users_on_demand"`
+	RateLimit         float64       `toml:"rate_limit"` // requests per second and address; 0: any
+	Lockout           int           `toml:"lockout"`    // wrong checksums per minute; 0: any
+}
+
+// secrets are what must not stand in a file that people read.
+type secretsFromEnv struct {
+	adminPassword auth.Secret // of the user admin, at the first start
+	depotSalt     auth.Secret
+	depotPrevious auth.Secret
+	depotHMAC     auth.Secret
+}
+
+// flags are the flags of every command.
+type flags struct {
+	config, data, listen string
+	set                  *pflag.FlagSet
+}
+
+func (f *flags) add(set *pflag.FlagSet) {
+	f.set = set
+	set.StringVar(&f.config, "config", "", "configuration file (TOML)")
+	set.StringVar(&f.data, "data", "", "data directory (default ./data)")
+	set.StringVar(&f.listen, "listen", "", "HOST:PORT to serve (default 127.0.0.1:8080)")
+}
+
+func defaults() config {
+	return config{
+		Data:   "data",
+		Listen: "127.0.0.1:8080",
+		Log:    logConfig{Level: "info", Format: "text"},
+		DAV:    davConfig{Prefix: "/dav"},
+		Depot:  depotConfig{RequestTimeWindow: 300 * time.Second},
+	}
+}
+
+// load reads file, environment and flags, in that order, and checks the
+// outcome.
+func (p *program) load() (config, secretsFromEnv, error) {
+	c := defaults()
+	if p.flags.config != "" {
+		if err := c.readFile(p.flags.config); err != nil {
+			return c, secretsFromEnv{}, err
+		}
+	}
+	secrets, err := c.readEnv(p.env)
+	if err != nil {
+		return c, secrets, err
+	}
+	if p.flags.set.Changed("data") {
+		c.Data = p.flags.data
+	}
+	if p.flags.set.Changed("listen") {
+		c.Listen = p.flags.listen
+	}
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return c, secrets, err
+	}
+	return c, secrets, c.check()
+}
+
+// readFile reads a TOML file; keys that the program does not know are refused.
+func (c *config) readFile(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	meta, err := toml.Decode(string(text), c)
+	if err != nil {
+		return fmt.Errorf("configuration %s: %w", path, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return fmt.Errorf("configuration %s: unknown key %s", path, unknown[0])
+	}
+	return nil
+}
+
+// readEnv applies the variables that begin with ENTREPOT_; those that the
+// program does not know are refused.
+func (c *config) readEnv(env []string) (s secretsFromEnv, err error) {
+	text := map[string]*string{
+		"DATA": &c.Data, "LISTEN": &c.Listen, "PUBLIC_URL": &c.PublicURL, "LOG_LEVEL": &c.Log.Level,
+		"LOG_FORMAT": &c.Log.Format, "TLS_CERT": &c.TLSCert, "TLS_KEY": &c.TLSKey,
+	}
+	lists := map[string]*[]string{"ALLOW": &c.Allow, "TRUSTED_PROXIES": &c.TrustedProxies, "DEPOT_ALLOW": &c.Depot.Allow}
+	secrets := map[string]*auth.Secret{
+		"ADMIN_PASSWORD": &s.adminPassword, "DEPOT_SALT": &s.depotSalt,
+		"DEPOT_SALT_PREVIOUS": &s.depotPrevious, "DEPOT_HMAC_KEY": &s.depotHMAC,
+	}
+	for _, line := range env {
+		name, value, _ := strings.Cut(line, "=")
+		name, ours := strings.CutPrefix(name, "ENTREPOT_")
+		if !ours {
+			continue
+		}
+		switch {
+		case text[name] != nil:
+			*text[name] = value
+		case lists[name] != nil:
+			*lists[name] = splitList(value)
+		case secrets[name] != nil:
+			*secrets[name] = auth.NewSecret(value)
+		case name == "ALLOW_PLAIN_HTTP":
+			if c.AllowPlainHTTP, err = strconv.ParseBool(value); err != nil {
+				return s, fmt.Errorf("ENTREPOT_%s: %w", name, err)
+			}
+		default:
+			return s, fmt.Errorf("there is no setting ENTREPOT_%s", name)
+		}
+	}
+	return s, nil
+}
+
+func splitList(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// check finds settings that cannot be, so that a mistake stops the start.
+func (c *config) check() error {
+	for what, list := range map[string][]string{
+		"allow": c.Allow, "trusted_proxies": c.TrustedProxies, "swift.allow": c.Swift.Allow,
+		"dav.allow": c.DAV.Allow, "depot.allow": c.Depot.Allow,
+	} {
+		if _, err := auth.ParseNetworks(list); err != nil {
+			return fmt.Errorf("configuration: %s: %w", what, err)
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("configuration: tls_cert and tls_key go together")
+	}
+	if _, err := c.logLevel(); err != nil {
+		return err
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		return fmt.Errorf("configuration: log.format is text or json, not %q", c.Log.Format)
+	}
+	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 {
+		return errors.New("configuration: a limit is negative")
+	}
+	return nil
+}
+
+func (c *config) logLevel() (level slog.Level, err error) {
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return level, fmt.Errorf("configuration: log.level: %w", err)
+	}
+	return level, nil
+}
+
+// networks parses a list that check found to be sound.
+func networks(list []string) auth.Networks {
+	n, err := auth.ParseNetworks(list)
+	if err != nil {
+		panic("config was not checked: " + err.Error())
+	}
+	return n
+}
+
+func (c *config) front() protocols.Config {
+	return protocols.Config{
+		Proxies: networks(c.TrustedProxies), Allow: networks(c.Allow), AllowPlainHTTP: c.AllowPlainHTTP,
+	}
+}
+
+func (c *config) dav() dav.Config {
+	return dav.Config{
+		Prefix: c.DAV.Prefix, PublicHosts: c.DAV.PublicHosts, TrustedProxies: networks(c.TrustedProxies),
+		InfinityLimit: c.DAV.InfinityLimit, ReadOnly: c.DAV.ReadOnly,
+	}
+}
+
+func (p *program) configCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "config",
+		Short: "Print the effective configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c, secrets, err := p.load()
+			if err != nil {
+				return errUsage{err}
+			}
+			var out bytes.Buffer
+			if err := toml.NewEncoder(&out).Encode(c); err != nil {
+				return err
+			}
+			for name, s := range map[string]auth.Secret{"depot salt": secrets.depotSalt, "depot HMAC key": secrets.depotHMAC} {
+				if !s.Empty() {
+					fmt.Fprintf(&out, "# %s: from the environment\n", name)
+				}
+			}
+			_, err = out.WriteTo(p.stdout)
+			return err
+		},
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"entrepot/auth"
+	"entrepot/gateway"
+	"entrepot/store"
+	"entrepot/store/blob/dirblob"
+	"entrepot/store/kv/boltkv"
+)
+
+// Names in the data directory.
+const (
+	databaseName = "entrepot.db"
+	blobsName    = "blobs"
+	secretsName  = "secrets"
+	serverKey    = "server.key"
+	depotSalt    = "depot.salt"
+)
+
+// opened is a data directory in use by this process.
+type opened struct {
+	gateway *gateway.Gateway
+	store   *store.Store
+	close   []func() error
+}
+
+// Close ends everything, the last opened first.
+func (o *opened) Close() error {
+	var all []error
+	for i := len(o.close) - 1; i >= 0; i-- {
+		all = append(all, o.close[i]())
+	}
+	return errors.Join(all...)
+}
+
+// open opens the store in the data directory, which is made when it is
+// missing. kv.ErrInUse tells that another process has it. stopped is told when
+// writing has ended after a failed commit.
+func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) (_ *opened, err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	o := &opened{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.Close())
+		}
+	}()
+	engine, err := boltkv.Open(filepath.Join(c.Data, databaseName), boltkv.Options{Logger: log, OnStop: stopped})
+	if err != nil {
+		return nil, err
+	}
+	o.close = append(o.close, engine.Close)
+	blobs, err := dirblob.Open(filepath.Join(c.Data, blobsName), dirblob.Options{Floor: c.FreeSpace, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	o.close = append(o.close, blobs.Close)
+	o.store, err = store.Open(ctx, engine, blobs, store.Options{InlineLimit: c.InlineLimit, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	o.close = append(o.close, o.store.Close)
+	o.gateway, err = gateway.New(ctx, o.store, gateway.Config{
+		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax,
+		EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.close = append(o.close, o.gateway.Close)
+	return o, nil
+}
+
+// secret reads a secret of the data directory, or makes a random one of 256
+// bits in hex. The file has mode 0600 and is complete before it bears its
+// name; a trailer line end is not part of the secret.
+func secret(data, name string) (auth.Secret, error) {
+	dir := filepath.Join(data, secretsName)
+	path := filepath.Join(dir, name)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return auth.NewSecret(strings.TrimRight(string(text), "\r\n")), checkMode(path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return auth.Secret{}, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return auth.Secret{}, err
+	}
+	var b [32]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return auth.Secret{}, err
+	}
+	value := hex.EncodeToString(b[:])
+	return auth.NewSecret(value), writeSecret(dir, path, value+"\n")
+}
+
+// writeSecret writes a new file durably.
+func writeSecret(dir, path, text string) (err error) {
+	tmp, err := os.CreateTemp(dir, ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	if _, err := tmp.WriteString(text); err != nil {
+		return errors.Join(err, tmp.Close())
+	}
+	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// checkMode refuses a secret that others may read.
+func checkMode(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s may be read by others: chmod 600 it", path)
+	}
+	return nil
+}

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/protocols"
+	"entrepot/protocols/dav"
+	"entrepot/protocols/depot"
+	"entrepot/protocols/swift"
+)
+
+// stopPatience is how long requests under way may take to finish at the end.
+const stopPatience = 30 * time.Second
+
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Start the gateway",
+		Long: "Start the gateway on the data directory, which is made at the first start. " +
+			"A line that begins with \"ready\" is printed once every door answers.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, secrets, err := p.load()
+			if err != nil {
+				return errUsage{err}
+			}
+			return p.serve(cmd.Context(), c, secrets)
+		},
+	}
+}
+
+// server is a gateway that is being started, served and stopped.
+type server struct {
+	*program
+	config   config
+	log      *slog.Logger
+	data     *opened
+	auth     *auth.Service
+	front    *protocols.Front
+	listener net.Listener
+	url      string
+	tls      *tls.Config
+	stopped  atomic.Pointer[error] // why writing has ended
+}
+
+func (p *program) serve(ctx context.Context, c config, secrets secretsFromEnv) (err error) {
+	s := &server{program: p, config: c, log: p.logger(c)}
+	s.data, err = open(ctx, c, s.log, func(err error) { s.stopped.Store(&err) })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.data.Close()) }()
+	if err := s.listen(); err != nil {
+		return err
+	}
+	defer s.listener.Close()
+	if err := s.build(&secrets); err != nil {
+		return err
+	}
+	first, err := s.firstStart(ctx, secrets.adminPassword)
+	if err != nil {
+		return err
+	}
+	socket, err := s.serveAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	failed := make(chan error, 1)
+	go func() { failed <- s.front.Serve(s.listener, s.tls) }()
+	s.welcome(first, secrets)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.log.Info("stopping")
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	return s.front.Shutdown(last)
+}
+
+func (p *program) logger(c config) *slog.Logger {
+	level, err := c.logLevel()
+	if err != nil {
+		level = slog.LevelInfo
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if c.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(p.stderr, opt))
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, opt))
+}
+
+// listen opens the listener, so that a port that is taken ends the start
+// before anything is made.
+func (s *server) listen() (err error) {
+	if s.config.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.config.TLSCert, s.config.TLSKey)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	if s.listener, err = net.Listen("tcp", s.config.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	scheme := "http"
+	if s.tls != nil {
+		scheme = "https"
+	}
+	s.url = strings.TrimSuffix(s.config.PublicURL, "/")
+	if s.url == "" {
+		s.url = scheme + "://" + s.listener.Addr().String()
+	}
+	return nil
+}
+
+// onLoopback tells whether only this machine reaches the listener.
+func (s *server) onLoopback() bool {
+	a, err := netip.ParseAddrPort(s.listener.Addr().String())
+	return err == nil && a.Addr().IsLoopback()
+}
+
+// build wires authentication, doors and front.
+func (s *server) build(secrets *secretsFromEnv) error {
+	key, err := secret(s.config.Data, serverKey)
+	if err != nil {
+		return err
+	}
+	s.auth, err = auth.New(s.data.gateway.Accounts, auth.Config{ServerKey: key, Logger: s.log})
+	if err != nil {
+		return err
+	}
+	swiftFace, err := swift.New(swift.Config{StorageURL: s.config.PublicURL, MaxObjectSize: s.config.MaxObject}, s.data.gateway, s.auth, time.Now)
+	if err != nil {
+		return err
+	}
+	davFace, err := dav.New(s.config.dav(), s.data.gateway, s.auth, s.log, time.Now)
+	if err != nil {
+		return err
+	}
+	depotMount, err := s.depotMount(secrets)
+	if err != nil {
+		return err
+	}
+	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Ready: s.ready},
+		protocols.Mount{Name: "swift", Face: swiftFace, Allow: networks(s.config.Swift.Allow)},
+		depotMount,
+		protocols.Mount{Name: "dav", Face: davFace, Allow: networks(s.config.DAV.Allow)},
+	)
+	return err
+}
+
+// depotMount makes the depot door. Without a salt from the environment a
+// gateway on loopback makes a random one and serves its own machine.
+func (s *server) depotMount(secrets *secretsFromEnv) (protocols.Mount, error) {
+	c := s.config.Depot
+	if secrets.depotSalt.Empty() && s.onLoopback() {
+		salt, err := secret(s.config.Data, depotSalt)
+		if err != nil {
+			return protocols.Mount{}, err
+		}
+		secrets.depotSalt = salt
+		if len(c.Allow) == 0 {
+			c.Allow = []string{"127.0.0.1", "::1"}
+		}
+	}
+	allow := networks(c.Allow)
+	face, err := depot.New(depot.Config{
+		Allow:  allow,
+		Keys:   auth.DepotKeys{Salt: secrets.depotSalt, PreviousSalt: secrets.depotPrevious, HMACKey: secrets.depotHMAC},
+		Window: c.RequestTimeWindow, ReturnSpaceNames: c.ReturnSpaceNames, Rate: c.RateLimit, Lockout: c.Lockout,
+	}, s.data.gateway.Depots, s.log, time.Now)
+	return protocols.Mount{Name: "depot", Face: face, PlainFrom: privateOnly(c.Allow)}, err
+}
+
+// privateOnly keeps the entries of a list whose addresses are private: only
+// those may use the depot API without TLS.
+func privateOnly(list []string) auth.Networks {
+	var out []string
+	for _, entry := range list {
+		prefix, err := netip.ParsePrefix(entry)
+		if err != nil {
+			a, err := netip.ParseAddr(entry)
+			if err != nil {
+				continue
+			}
+			prefix = netip.PrefixFrom(a, a.BitLen())
+		}
+		if a := prefix.Addr().Unmap(); a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+			out = append(out, entry)
+		}
+	}
+	return networks(out)
+}
+
+// ready tells why the gateway cannot serve.
+func (s *server) ready(context.Context) error {
+	if err := s.stopped.Load(); err != nil {
+		return errs.Wrap("ready", errs.Unavailable, errs.SyncFailed, *err)
+	}
+	return nil
+}
+
+// firstUser is the login that a first start made.
+type firstUser struct {
+	made     bool
+	password auth.Secret
+}
+
+// adminName is the user, and the account, that a first start makes.
+const adminName = "admin"
+
+// firstStart makes an administrator when the store has no users.
+func (s *server) firstStart(ctx context.Context, password auth.Secret) (firstUser, error) {
+	users, err := s.data.gateway.Accounts.Users(ctx, "", "", 1)
+	if err != nil || len(users) > 0 {
+		return firstUser{}, err
+	}
+	if password.Empty() {
+		if password, err = randomPassword(); err != nil {
+			return firstUser{}, err
+		}
+	}
+	return firstUser{true, password}, s.addAdmin(ctx, password)
+}
+
+// welcome prints where the doors are, and at the first start how to enter
+// them.
+func (s *server) welcome(first firstUser, secrets secretsFromEnv) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "entrepot %s on %s, data in %s\n\n", version(), s.url, s.config.Data)
+	fmt.Fprintf(&b, "  Swift      %s/auth/v1.0\n  WebDAV     %s%s/\n", s.url, s.url, s.config.DAV.Prefix)
+	if !secrets.depotSalt.Empty() || !secrets.depotHMAC.Empty() {
+		fmt.Fprintf(&b, "  Depot API  %s/RPC2\n", s.url)
+	}
+	if first.made {
+		s.firstSteps(&b, first)
+	}
+	fmt.Fprintf(&b, "\nready %s\n", s.url)
+	io.WriteString(s.stdout, b.String())
+}
+
+// firstSteps prints a command to paste for each door.
+func (s *server) firstSteps(b *strings.Builder, first firstUser) {
+	shown, given := first.password.Reveal(), "(shown only now)"
+	if fromEnv(s.env) {
+		shown, given = "$ENTREPOT_ADMIN_PASSWORD", "(from ENTREPOT_ADMIN_PASSWORD)"
+	}
+	fmt.Fprintf(b, "\nThis is the first start. Administrator: user %s, password %s  %s\n", adminName, shown, given)
+	fmt.Fprintf(b, "Try:\n")
+	fmt.Fprintf(b, "  swift -A %s/auth/v1.0 -U %s:%s -K '%s' upload docs README.md\n", s.url, adminName, adminName, shown)
+	fmt.Fprintf(b, "  curl -u '%s:%s' %s%s/docs/README.md\n", adminName, shown, s.url, s.config.DAV.Prefix)
+	if s.onLoopback() {
+		salt := s.config.Data + "/" + secretsName + "/" + depotSalt
+		fmt.Fprintf(b, "  body=\"<teamdrive><command>getdepotdata</command><requesttime>$(date +%%s)</requesttime><username>%s</username></teamdrive>\"\n", adminName)
+		fmt.Fprintf(b, "  sum=$(printf '%%s%%s' \"$body\" \"$(cat '%s')\" | md5sum | cut -c1-32)\n", salt)
+		fmt.Fprintf(b, "  curl --data-binary \"$body\" \"%s/RPC2?checksum=$sum\"\n", s.url)
+	}
+}
+
+func fromEnv(env []string) bool {
+	for _, line := range env {
+		if v, ok := strings.CutPrefix(line, "ENTREPOT_ADMIN_PASSWORD="); ok && v != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// quiet is for commands that open the store themselves.
+func quiet() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
