@@ -31,7 +31,7 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 		},
 		src: src, with: &opt, owner: owner,
 	}
-	if err := c.checkArguments(); err != nil {
+	if err := c.checkArguments(ctx); err != nil {
 		return Object{}, PutResult{}, err
 	}
 	return c.run(ctx)
@@ -126,7 +126,7 @@ func (c *copying) settle() {
 	if !c.with.Fresh {
 		opt.Headers = over(c.source.Headers, c.with.Headers)
 		opt.Properties = over(c.source.Properties, c.with.Properties)
-		if opt.DeleteAt.IsZero() && c.source.DeleteAt != 0 {
+		if opt.DeleteAt.IsZero() && c.source.DeleteAt != 0 && !c.with.NoExpiry {
 			opt.DeleteAt = time.Unix(c.source.DeleteAt, 0)
 		}
 	}

@@ -389,7 +389,7 @@ func (t *Trees) listFolder(v *store.View, p auth.Principal, ref Ref, opt ListTre
 	if n.kind == NodeFile {
 		return TreePage{}, nil
 	}
-	w := &walk{core: t.core, v: v, s: &s, prefix: n.path, opt: opt, now: now}
+	w := &walk{core: t.core, v: v, s: &s, prefix: n.path, opt: opt, now: now, nodes: make([]Node, 0, opt.Limit)}
 	if err := w.counts(); err != nil {
 		return TreePage{}, err
 	}

@@ -166,7 +166,10 @@ type Digest struct {
 type PutOptions struct {
 	// Size is the declared number of bytes, -1 when unknown. A body that ends
 	// before it is errs.Incomplete.
-	Size        int64
+	Size int64
+	// Expected is how many bytes the caller guesses where Size is unknown: it
+	// is compared with quotas before the body is read, and binds nothing.
+	Expected    int64
 	ContentType string // "": from the name's extension, else application/octet-stream
 	Headers     Properties
 	Properties  Properties
@@ -208,7 +211,8 @@ type CopyOptions struct {
 	ContentType string     // "": the source's
 	Headers     Properties // win over the source's
 	Properties  Properties // win over the source's
-	DeleteAt    time.Time
+	DeleteAt    time.Time  // zero: the source's, unless NoExpiry
+	NoExpiry    bool       // the copy does not expire
 	Source      Conditions // on the source
 	Target      Conditions // on the destination
 }

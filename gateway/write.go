@@ -33,28 +33,17 @@ type put struct {
 	usage usage
 }
 
-// CheckPut tells early whether Put would be refused: rights, names, container,
-// conditions, locks and the declared size against limits and quota. Faces call
-// it before the first byte of a body is read, so that "100 Continue" is not
-// sent in vain; Put does not need it.
-func (o *Objects) CheckPut(ctx context.Context, ref Ref, opt PutOptions) error {
-	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now()}
-	if err := w.checkArguments(); err != nil {
-		return err
-	}
-	return o.store.View(ctx, func(v *store.View) error { return w.examine(v, opt.Size, true) })
-}
-
 // Put stores body under ref and makes it visible in one step: readers see the
-// old object until Put returns and never a part of the new one. Conditions,
-// locks and quota are checked before body is read and again at commit. An
+// old object until Put returns and never a part of the new one. Rights, names,
+// conditions, locks and quota are checked before the first byte of body is
+// read, so that a face sends no "100 Continue" in vain, and again at commit. An
 // error of the body is errs.Incomplete; nothing is stored then.
 func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptions) (PutResult, error) {
 	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now()}
-	if err := w.checkArguments(); err != nil {
+	if err := w.checkArguments(ctx); err != nil {
 		return PutResult{}, err
 	}
-	err := o.store.View(ctx, func(v *store.View) error { return w.examine(v, opt.Size, true) })
+	err := o.store.View(ctx, func(v *store.View) error { return w.examine(v, max(opt.Size, opt.Expected), true) })
 	if err != nil {
 		return PutResult{}, err
 	}
@@ -86,14 +75,17 @@ func algorithms(digests []Digest) []string {
 	return list
 }
 
-// checkArguments judges what needs no look at the store.
-func (w *put) checkArguments() error {
+// checkArguments judges what the request says by itself.
+func (w *put) checkArguments(ctx context.Context) error {
 	if w.opt.Drive {
 		if w.ref.Container == "" {
 			return errs.New("objects.Put", errs.Forbidden, errs.ProtectedRoot, "The root is not a file.")
 		}
-		if w.ref.Object == "" || strings.HasSuffix(w.ref.Object, "/") {
-			return w.folderInTheWay()
+		if w.ref.Object == "" {
+			return w.besideContainers(ctx)
+		}
+		if strings.HasSuffix(w.ref.Object, "/") {
+			return errs.New("objects.Put", errs.Exists, errs.IsFolder, "A folder is in the way.")
 		}
 	}
 	if err := checkObjectRef(w.ref); err != nil {
@@ -108,12 +100,27 @@ func (w *put) checkArguments() error {
 	return checkHeaders(w.opt.ContentType, w.opt.Headers)
 }
 
-func (w *put) folderInTheWay() error {
-	if w.ref.Object == "" {
+// besideContainers refuses a file directly below the root, where only
+// containers live.
+func (w *put) besideContainers(ctx context.Context) error {
+	if err := names.Container(w.ref.Container); err != nil {
+		return err
+	}
+	err := w.store.View(ctx, func(v *store.View) error {
+		s, err := w.load(v, w.p, w.ref, nil)
+		if err != nil {
+			return err
+		}
+		return s.mayWrite(w.p)
+	})
+	switch {
+	case err == nil:
+		return errs.New("objects.Put", errs.Exists, errs.IsFolder, "A folder is in the way.")
+	case errs.ReasonOf(err) == errs.NoContainer:
 		return errs.New("objects.Put", errs.Forbidden, errs.BesideSpaces,
 			"A file cannot live beside containers: put it into a folder.")
 	}
-	return errs.New("objects.Put", errs.Exists, errs.IsFolder, "A folder is in the way.")
+	return err
 }
 
 // examine reads what the write depends on and judges it. size is what will be

@@ -313,8 +313,8 @@ func (o *Object) encode() []byte {
 	return w.Finish()
 }
 
-// decodeListed decodes what a listing shows: no properties, headers and rarer
-// digests, and nothing that could be written back.
+// decodeListed decodes what listings show: neither properties nor SHA-256, and
+// nothing that could be written back.
 func decodeListed(name string, b []byte) (o Object, err error) {
 	o.Name = name
 	_, err = record.Decode(b, func(f record.Field) bool {
@@ -331,10 +331,14 @@ func decodeListed(name string, b []byte) (o Object, err error) {
 			o.DeleteAt = f.Int()
 		case 7:
 			o.ContentType = f.String()
+		case 8:
+			f.AddTo(&o.Headers)
 		case 10:
 			o.Content.Size = int64(f.Num)
 		case 14:
 			copy(o.Content.MD5[:], f.Bytes)
+		case 16:
+			o.Content.SHA1 = f.Clone()
 		}
 		return true
 	})

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"sync"
 
 	"golang.org/x/net/webdav"
 
@@ -161,20 +162,37 @@ type upload struct {
 
 var _ webdav.File = (*upload)(nil)
 
-// create begins an upload.
+// create begins an upload. It waits until Put asks for the first byte, by when
+// everything that can refuse the file has been looked at.
 func (d drive) create(ctx context.Context, name string) (webdav.File, error) {
 	opt := gateway.PutOptions{Size: -1, Drive: true, Conditions: d.conditions}
-	if err := d.objects.CheckPut(ctx, d.ref(name), opt); err != nil {
-		return nil, d.failed("create", name, err)
-	}
 	r, w := io.Pipe()
 	u := &upload{drive: d, name: name, pipe: w, done: make(chan struct{})}
+	asked := make(chan struct{})
+	body := &firstRead{Reader: r, asked: sync.OnceFunc(func() { close(asked) })}
 	go func() {
 		defer close(u.done)
-		u.put, u.err = d.objects.Put(ctx, d.ref(name), r, opt)
+		u.put, u.err = d.objects.Put(ctx, d.ref(name), body, opt)
 		r.CloseWithError(u.err) //nolint:errcheck // always nil
 	}()
-	return u, nil
+	select {
+	case <-asked:
+		return u, nil
+	case <-u.done:
+		return nil, d.failed("create", name, u.err)
+	}
+}
+
+// firstRead tells when it is read.
+type firstRead struct {
+	io.Reader
+	asked func()
+}
+
+// Read implements io.Reader.
+func (f *firstRead) Read(p []byte) (int, error) {
+	f.asked()
+	return f.Reader.Read(p)
 }
 
 // Write implements io.Writer.

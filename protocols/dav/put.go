@@ -33,29 +33,13 @@ func (f *Face) put(q *request) error {
 	}
 	opt.Conditions = cond
 	ref := f.resolve(q.ctx(), q.ref)
-	opt.Size = expectedSize(q.r)
-	if err := f.objects.CheckPut(q.ctx(), ref, opt); err != nil {
-		return f.besideContainers(q, ref, err)
-	}
-	opt.Size = q.r.ContentLength
+	opt.Size, opt.Expected = q.r.ContentLength, expectedSize(q.r)
 	result, err := f.objects.Put(q.ctx(), ref, bodyReader{q.r.Body}, opt)
 	if err != nil {
 		return err
 	}
 	sendPut(q.w, opt, result)
 	return nil
-}
-
-// besideContainers says of a PUT on a first-level folder that a folder is in
-// the way, where the gateway only says that files cannot lie at that level.
-func (f *Face) besideContainers(q *request, ref gateway.Ref, err error) error {
-	if errs.ReasonOf(err) != errs.BesideSpaces {
-		return err
-	}
-	if _, missing := f.trees.Stat(q.ctx(), ref, gateway.NodeParts{}); missing != nil {
-		return err
-	}
-	return &errs.Error{Op: "dav.put", Kind: errs.Exists, Reason: errs.IsFolder, Text: "a folder has this name", Err: err}
 }
 
 // putOptions decodes the headers that describe a body.

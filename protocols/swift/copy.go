@@ -91,7 +91,7 @@ func (f *Face) copy(w http.ResponseWriter, r *http.Request, c copyCall) error {
 	} else {
 		source, result, err = f.objects.Copy(r.Context(), c.source, c.target, gateway.CopyOptions{
 			Fresh: fresh, ContentType: m.contentType, Headers: m.headers, Properties: m.properties,
-			DeleteAt: m.deleteAt, Source: c.conditions, Target: c.onTarget,
+			DeleteAt: m.deleteAt, NoExpiry: r.Header.Get("X-Remove-Delete-At") != "", Source: c.conditions, Target: c.onTarget,
 		})
 	}
 	if err != nil {

@@ -89,12 +89,6 @@ func (f *Face) putObject(w http.ResponseWriter, r *http.Request, c *call) error 
 	if err != nil {
 		return err
 	}
-	if r.Header.Get("Expect") != "" {
-		// "100 Continue" goes out with the first read of the body.
-		if err := f.objects.CheckPut(r.Context(), c.Ref, opt); err != nil {
-			return err
-		}
-	}
 	b := &body{from: r.Body, left: f.cfg.MaxObjectSize}
 	result, err := f.objects.Put(r.Context(), c.Ref, b, opt)
 	if err != nil {
