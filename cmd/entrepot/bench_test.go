@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gorilla/mux"
+	"go.etcd.io/bbolt"
+
+	"entrepot/auth"
+	"entrepot/protocols/admin"
+)
+
+// bench is a gateway on disk, served over loopback by the whole handler stack,
+// and a client with a token.
+type bench struct {
+	b      *testing.B
+	url    string
+	token  string
+	client *http.Client
+}
+
+func newBench(b *testing.B) *bench {
+	b.Helper()
+	p := &program{stdout: io.Discard, stderr: io.Discard}
+	c := defaults()
+	c.Data, c.Listen = b.TempDir(), "127.0.0.1:0"
+	s := &server{program: p, config: c, log: slog.New(slog.DiscardHandler)}
+	var err error
+	if s.data, err = open(b.Context(), c, s.log, func(error) {}); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.listen(); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.build(&secretsFromEnv{}); err != nil {
+		b.Fatal(err)
+	}
+	face := &admin.Client{HTTP: &http.Client{Transport: direct{s.data.face(s.auth)}}}
+	err = face.Call(b.Context(), admin.MethodUserAdd, admin.User{Name: "u", Account: "a", Role: string(auth.RoleOwner), Password: "password"}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.front.Serve(s.listener, nil) }()
+	b.Cleanup(func() {
+		if err := s.front.Shutdown(context.Background()); err != nil {
+			b.Error(err)
+		}
+		<-served
+		if err := s.data.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	w := &bench{b: b, url: s.url, client: newClient()}
+	resp := w.do(http.MethodGet, "/auth/v1.0", nil, "X-Auth-User", "a:u", "X-Auth-Key", "password")
+	w.token = resp.Header.Get("X-Auth-Token")
+	w.do(http.MethodPut, "/v1/AUTH_a/c", nil)
+	return w
+}
+
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		MaxIdleConnsPerHost: 256, DisableCompression: true, ReadBufferSize: 64 << 10,
+		DialContext: (&net.Dialer{}).DialContext,
+	}}
+}
+
+// do sends one request, reads the answer and fails on a status that is no
+// success.
+func (w *bench) do(method, path string, body []byte, header ...string) *http.Response {
+	w.b.Helper()
+	req, err := http.NewRequestWithContext(w.b.Context(), method, w.url+path, bytes.NewReader(body))
+	if err != nil {
+		w.b.Fatal(err)
+	}
+	if w.token != "" {
+		req.Header.Set("X-Auth-Token", w.token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		w.b.Error(err)
+		return nil
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode >= 300 {
+		w.b.Errorf("%s %s: %s, %v", method, path, resp.Status, err)
+	}
+	return resp
+}
+
+// parallel runs op from n goroutines.
+func parallel(b *testing.B, n int, op func(i int64)) {
+	b.Helper()
+	var next atomic.Int64
+	done := make(chan bool)
+	b.ResetTimer()
+	for range n {
+		go func() {
+			for {
+				i := next.Add(1)
+				if i > int64(b.N) {
+					done <- true
+					return
+				}
+				op(i)
+			}
+		}()
+	}
+	for range n {
+		<-done
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+}
+
+func (w *bench) put(n, size int) {
+	body := bytes.Repeat([]byte("x"), size)
+	w.b.ReportAllocs()
+	parallel(w.b, n, func(i int64) { w.do(http.MethodPut, fmt.Sprintf("/v1/AUTH_a/c/o%09d", i), body) })
+}
+
+func BenchmarkPut4K(b *testing.B)           { newBench(b).put(1, 4<<10) }
+func BenchmarkPut4KParallel64(b *testing.B) { newBench(b).put(64, 4<<10) }
+
+func BenchmarkPut1M(b *testing.B) {
+	b.SetBytes(1 << 20)
+	newBench(b).put(1, 1<<20)
+}
+
+func BenchmarkPut256M(b *testing.B) {
+	b.SetBytes(256 << 20)
+	newBench(b).put(1, 256<<20)
+}
+
+func (w *bench) get(n, size int) {
+	w.do(http.MethodPut, "/v1/AUTH_a/c/o", bytes.Repeat([]byte("x"), size))
+	w.b.ReportAllocs()
+	parallel(w.b, n, func(int64) { w.do(http.MethodGet, "/v1/AUTH_a/c/o", nil) })
+}
+
+func BenchmarkGet4K(b *testing.B)           { newBench(b).get(1, 4<<10) }
+func BenchmarkGet4KParallel64(b *testing.B) { newBench(b).get(64, 4<<10) }
+
+func BenchmarkGet256M(b *testing.B) {
+	b.SetBytes(256 << 20)
+	newBench(b).get(1, 256<<20)
+}
+
+// fill stores n empty objects.
+func (w *bench) fill(n int) {
+
+	done := make(chan bool)
+	var next atomic.Int64
+	for range 64 {
+		go func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				w.do(http.MethodPut, fmt.Sprintf("/v1/AUTH_a/c/f/%07d", i), []byte("x"))
+			}
+			done <- true
+		}()
+	}
+	for range 64 {
+		<-done
+	}
+}
+
+func BenchmarkList10K(b *testing.B) {
+	w := newBench(b)
+	w.fill(10_000)
+	w.b.ReportAllocs()
+	for b.Loop() {
+		w.do(http.MethodGet, "/v1/AUTH_a/c?format=json", nil)
+	}
+}
+
+func BenchmarkPropfind10K(b *testing.B) {
+	w := newBench(b)
+	w.fill(10_000)
+	w.b.ReportAllocs()
+	for b.Loop() {
+		req, err := http.NewRequestWithContext(b.Context(), "PROPFIND", w.url+"/dav/c/f/", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		req.Header.Set("Depth", "1")
+		req.SetBasicAuth("u", "password")
+		resp, err := w.client.Do(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusMultiStatus || n < 1_000_000 {
+			b.Fatal(resp.Status, n, err)
+		}
+	}
+}
+
+// bare is what the figures stand beside: net/http and mux over bbolt, with no
+// rights, no rules and no metadata; each PUT is one synced commit of its own.
+func bare(b *testing.B) *bench {
+	b.Helper()
+	db, err := bbolt.Open(filepath.Join(b.TempDir(), "db"), 0o600, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	name := []byte("b")
+	err = db.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucketIfNotExists(name); return err })
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := mux.NewRouter()
+	r.HandleFunc("/v1/{rest:.*}", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, "", http.StatusBadRequest)
+			return
+		}
+		sum := md5.Sum(body)
+		err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(name).Put([]byte(r.URL.Path), body) })
+		if err != nil {
+			http.Error(w, "", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Etag", fmt.Sprintf("%x", sum))
+		w.WriteHeader(http.StatusCreated)
+	}).Methods(http.MethodPut)
+	r.HandleFunc("/v1/{rest:.*}", func(w http.ResponseWriter, r *http.Request) {
+		var body []byte
+		err := db.View(func(tx *bbolt.Tx) error {
+			body = bytes.Clone(tx.Bucket(name).Get([]byte(r.URL.Path)))
+			return nil
+		})
+		if err != nil || body == nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Write(body) //nolint:errcheck // a benchmark's stand-in
+	}).Methods(http.MethodGet)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := &http.Server{Handler: r}
+	go srv.Serve(l) //nolint:errcheck // ends with Close
+	b.Cleanup(func() {
+		srv.Close()
+		db.Close()
+	})
+	return &bench{b: b, url: "http://" + l.Addr().String(), client: newClient()}
+}
+
+func BenchmarkBarePut4K(b *testing.B)           { bare(b).put(1, 4<<10) }
+func BenchmarkBarePut4KParallel64(b *testing.B) { bare(b).put(64, 4<<10) }
+func BenchmarkBareGet4K(b *testing.B)           { bare(b).get(1, 4<<10) }
+func BenchmarkBareGet4KParallel64(b *testing.B) { bare(b).get(64, 4<<10) }
