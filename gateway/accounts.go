@@ -106,6 +106,7 @@ func (a *Accounts) AddUser(ctx context.Context, u NewUser) error {
 		return err
 	}
 	now := a.now()
+	defer a.users.drop(store.Fold(u.Name))
 	guards := []store.Guard{
 		store.LockUser(u.Name), store.LockAccount(u.Account, false), store.LockSequence(store.SequenceDepot),
 	}
@@ -188,6 +189,7 @@ func (a *Accounts) SetPassword(ctx context.Context, user, hash string) error {
 }
 
 func (a *Accounts) changeUser(ctx context.Context, user string, change func(*store.User)) error {
+	defer a.users.drop(store.Fold(user)) // whatever the outcome: it may be unknown
 	return a.store.Update(ctx, []store.Guard{store.LockUser(user)}, func(tx *store.Tx) error {
 		u, found, err := tx.User(user)
 		if err != nil {

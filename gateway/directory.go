@@ -9,8 +9,22 @@ import (
 	"entrepot/store"
 )
 
-// User finds a login by name, case-folded.
+// User finds a login by name, case-folded. A change by this process is seen at
+// once, by another within a second.
 func (a *Accounts) User(ctx context.Context, name string) (auth.User, error) {
+	folded, now := store.Fold(name), time.Now()
+	cached, ok, changes := a.users.get(folded, now)
+	if ok {
+		return cached, nil
+	}
+	u, err := a.readUser(ctx, name)
+	if err == nil {
+		a.users.put(folded, u, now, changes)
+	}
+	return u, err
+}
+
+func (a *Accounts) readUser(ctx context.Context, name string) (auth.User, error) {
 	var u store.User
 	err := a.store.View(ctx, func(v *store.View) error {
 		var found bool
@@ -77,6 +91,7 @@ func (a *Accounts) CurrentToken(ctx context.Context, user string, version uint64
 // of the same user. Issue is given by the caller and must be new for the user.
 func (a *Accounts) AddToken(ctx context.Context, t auth.TokenRecord) error {
 	now := a.now()
+	defer a.users.drop(store.Fold(t.User))
 	return a.store.Update(ctx, []store.Guard{store.LockUser(t.User)}, func(tx *store.Tx) error {
 		u, found, err := tx.User(t.User)
 		if err != nil {

@@ -69,6 +69,7 @@ type core struct {
 	store   *store.Store
 	cfg     Config
 	hints   *lru.Cache[[2]string, hint]
+	users   *userCache
 	traffic *traffic
 }
 
@@ -85,7 +86,11 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints}
+	users, err := newUserCache()
+	if err != nil {
+		return nil, err
+	}
+	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, users: users}
 	c.traffic = startTraffic(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{c},

@@ -27,6 +27,8 @@ type bench struct {
 	url    string
 	token  string
 	client *http.Client
+
+	handler http.Handler
 }
 
 func newBench(b *testing.B) *bench {
@@ -61,7 +63,7 @@ func newBench(b *testing.B) *bench {
 			b.Error(err)
 		}
 	})
-	w := &bench{b: b, url: s.url, client: newClient()}
+	w := &bench{b: b, url: s.url, client: newClient(), handler: s.front.Handler()}
 	resp := w.do(http.MethodGet, "/auth/v1.0", nil, "X-Auth-User", "a:u", "X-Auth-Key", "password")
 	w.token = resp.Header.Get("X-Auth-Token")
 	w.do(http.MethodPut, "/v1/AUTH_a/c", nil)
@@ -269,3 +271,36 @@ func BenchmarkBarePut4K(b *testing.B)           { bare(b).put(1, 4<<10) }
 func BenchmarkBarePut4KParallel64(b *testing.B) { bare(b).put(64, 4<<10) }
 func BenchmarkBareGet4K(b *testing.B)           { bare(b).get(1, 4<<10) }
 func BenchmarkBareGet4KParallel64(b *testing.B) { bare(b).get(64, 4<<10) }
+
+// BenchmarkGet4KHandler measures the handler stack alone, without a client and
+// a connection.
+func BenchmarkGet4KHandler(b *testing.B) {
+	w := newBench(b)
+	w.do(http.MethodPut, "/v1/AUTH_a/c/o", bytes.Repeat([]byte("x"), 4<<10))
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, w.url+"/v1/AUTH_a/c/o", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("X-Auth-Token", w.token)
+	req.RemoteAddr, req.RequestURI = "127.0.0.1:1", "/v1/AUTH_a/c/o"
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}
+	req = req.WithContext(context.WithValue(req.Context(), http.LocalAddrContextKey, local))
+	b.ReportAllocs()
+	for b.Loop() {
+		sink := &discard{header: http.Header{}}
+		w.handler.ServeHTTP(sink, req)
+		if sink.n != 4<<10 {
+			b.Fatal(sink.n)
+		}
+	}
+}
+
+// discard is a response that counts its bytes.
+type discard struct {
+	header http.Header
+	n      int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(int)             {}
+func (d *discard) Write(p []byte) (int, error) { d.n += len(p); return len(p), nil }
