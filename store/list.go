@@ -35,6 +35,7 @@ type scanner struct {
 	r     kv.Range
 	base  []byte
 	query Query
+	rows  int // of the page that is being taken, so that lists grow once
 }
 
 func newScanner(t kv.Table, base []byte, q Query) scanner {
@@ -81,6 +82,7 @@ func (s *scanner) each(v *View, take func(name string, item kv.Item) (taken bool
 		if err != nil {
 			return err
 		}
+		s.rows = len(page.Items)
 		for _, item := range page.Items {
 			taken, err := take(string(item.Row[len(s.base):]), item)
 			if err != nil {
@@ -108,14 +110,18 @@ func (v *View) maxScan() int { return 10_000 }
 func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 	var list []Listed
 	s := newScanner(tableObjects, u64(id), q)
+	types := make(interner)
 	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+		if list == nil {
+			list = make([]Listed, 0, s.rows)
+		}
 		if item.Rolled {
 			if q.Direct {
 				return false, nil
 			}
 			row := Listed{Subdir: name}
 			if !q.Reverse && bytes.Equal(item.First, item.Row) {
-				marker, err := decodeListed(name, item.Value)
+				marker, err := decodeListed(name, item.Value, types)
 				if err != nil {
 					return false, err
 				}
@@ -129,7 +135,7 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 		if q.Direct && name == q.Prefix {
 			return false, nil
 		}
-		o, err := decodeListed(name, item.Value)
+		o, err := decodeListed(name, item.Value, types)
 		if err != nil || o.Expired(q.Now) {
 			return false, err
 		}

@@ -313,9 +313,23 @@ func (o *Object) encode() []byte {
 	return w.Finish()
 }
 
+// interner keeps one copy of texts that repeat along a listing.
+type interner map[string]string
+
+func (i interner) text(b []byte) string {
+	if s, ok := i[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(i) < 1000 {
+		i[s] = s
+	}
+	return s
+}
+
 // decodeListed decodes what listings show: neither properties nor SHA-256, and
 // nothing that could be written back.
-func decodeListed(name string, b []byte) (o Object, err error) {
+func decodeListed(name string, b []byte, types interner) (o Object, err error) {
 	o.Name = name
 	_, err = record.Decode(b, func(f record.Field) bool {
 		switch f.Tag {
@@ -330,7 +344,7 @@ func decodeListed(name string, b []byte) (o Object, err error) {
 		case 6:
 			o.DeleteAt = f.Int()
 		case 7:
-			o.ContentType = f.String()
+			o.ContentType = types.text(f.Bytes)
 		case 8:
 			f.AddTo(&o.Headers)
 		case 10:
