@@ -1,0 +1,78 @@
+# Entrepot: "make" lists what can be made. Everything works from an empty
+# module cache; nothing is written into the checkout but ./data by "make run".
+
+SHELL := /bin/sh
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
+export PATH := $(dir $(GO)):$(PATH)
+export HOME := $(or $(HOME),/tmp/entrepot-home)
+
+OUT ?= $(HOME)/.cache/entrepot
+GOTEST = $(GO) run .ci/gotest/main.go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Programs that tests run, as program=package where the names differ.
+CLIENTS = swift=python3-swiftclient rclone litmus cadaver curl strace git
+MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git
+RACE = gcc
+
+# Length of one fuzz target's run, of one benchmark, and what to bench.
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+BENCH ?= .
+
+.DEFAULT_GOAL := help
+.PHONY: help go build run test e2e check lint race fuzz bench cover golden crash
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+go:
+	@$(GO) version >/dev/null 2>&1 || { echo "Go 1.26 or newer is needed: https://go.dev/doc/install"; exit 1; }
+
+build: go ## build ./cmd/entrepot into $(OUT)
+	@mkdir -p $(OUT)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/entrepot ./cmd/entrepot
+	@echo "built $(OUT)/entrepot"
+
+run: build ## build, then serve ./data on 127.0.0.1:8080
+	@exec $(OUT)/entrepot serve --data ./data
+
+test: go ## everything needed to trust a change; installs clients when run as root on Debian
+	@.ci/with-packages "$(CLIENTS)" $(GOTEST) -timeout 14m ./...
+
+e2e: go ## further real clients: davfs2, lftp, rclone mount with git inside
+	@.ci/with-packages "$(MOUNTS)" $(GOTEST) -timeout 14m -tags e2e -run '^TestE2E' ./cmd/entrepot/clients
+
+check: lint race ## what a commit must pass: gofmt, vet, staticcheck, tidy go.mod, race and shape tests
+	$(GO) mod tidy -diff
+
+lint: go ## gofmt, vet, staticcheck
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }
+	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/entrepot/clients && $(GO) vet .ci/gotest/main.go
+	$(GO) run $(STATICCHECK) -tags e2e ./...
+
+race: go ## all tests under the race detector, the served program too
+	@.ci/with-packages "$(CLIENTS) $(RACE)" env CGO_ENABLED=1 $(GOTEST) -race -timeout 30m ./...
+
+fuzz: go ## every fuzz target for $(FUZZTIME)
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
+			echo "== $$(dirname "$$file") $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		done; \
+	done
+
+bench: go ## benchmarks that match $(BENCH)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
+
+cover: go ## statements that the tests reach, over all packages
+	@mkdir -p $(OUT)
+	@$(GO) test -coverpkg=./... -coverprofile=$(OUT)/cover.txt ./... >$(OUT)/cover.log || { tail -n 50 $(OUT)/cover.log; exit 1; }
+	@$(GO) tool cover -func=$(OUT)/cover.txt | tail -n 1
+	@echo "profile: $(OUT)/cover.txt"
+
+golden: go ## write the files that request scripts are compared with; read the diff afterwards
+	$(GO) test $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/\/protocols\/protocoltest/ { print $$1 }') -update
+
+crash: go ## kill writers at random moments and look for lost or damaged data
+	$(GO) test -count 3 -run 'Crash|Kill' ./store/... ./cmd/entrepot/clients
