@@ -68,7 +68,7 @@ func (o *Objects) open(ctx context.Context, ref Ref, cond Conditions) (Object, C
 	}
 	reader := store.NewInlineReader(data)
 	if !obj.Content.Inline && !obj.Content.Blob.IsZero() {
-		if reader, err = o.store.OpenBlob(ctx, obj.Content); err != nil {
+		if reader, err = o.store.OpenObject(ctx, s.container.ID, &obj); err != nil {
 			if errs.Of(err) == errs.NotFound {
 				err = errs.Wrap("objects.Open", errs.Other, "", errors.Join(errGone, err))
 			}

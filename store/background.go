@@ -68,11 +68,15 @@ func (s *Store) ContentCount(ctx context.Context) (n int, err error) {
 // releaseSome does a batch of queued work and tells whether there is more to
 // do at once.
 func (s *Store) releaseSome(ctx context.Context) bool {
+	if !s.removal.TryRLock() { // a backup needs what is there
+		return false
+	}
+	defer s.removal.RUnlock()
 	var rows [][]byte
 	var kinds []byte
 	err := s.engine.View(ctx, func(r kv.Reader) error {
 		rows, kinds = nil, nil
-		page, err := r.Scan(kv.Range{Table: tableQueue}, releaseBatch)
+		page, err := r.Scan(kv.Range{Table: tableQueue, To: []byte{queueExpire}}, releaseBatch)
 		for _, item := range page.Items {
 			rows = append(rows, append([]byte(nil), item.Row...))
 			kinds = append(kinds, append(append([]byte(nil), item.Value...), 0)[0])
@@ -111,11 +115,15 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 	unique := row[9:]
 	switch row[0] {
 	case queueRelease:
-		return true, s.blobs.Remove(ctx, blob.ID(unique))
+		if s.bad.has(blob.ID(unique)) {
+			return true, nil
+		}
+		return true, s.blobs.Remove(ctx, blob.ID(unique)) // what is left the collector finds
 	case queueShared:
 		return true, s.dropUnowned(ctx, blob.ID(unique), inline)
 	case queueReap:
-		return true, s.reap(ctx, unique)
+		err := s.reap(ctx, unique)
+		return err == nil, err
 	}
 	return false, errors.New("store: unknown work in the queue")
 }
@@ -124,6 +132,9 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 // can only appear beside one that is still there, so a scan that finds none is
 // final.
 func (s *Store) dropUnowned(ctx context.Context, id blob.ID, inline bool) error {
+	if s.bad.has(id) {
+		return nil
+	}
 	lock := []kv.Lock{{Key: contentKey(id)}}
 	var remove bool
 	err := s.engine.Update(ctx, lock, func(tx kv.Tx) error {
@@ -179,6 +190,7 @@ func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
 		}
 		tx.releaseContent(o.Content, now)
 		tx.tx.Delete(objectKey(id, o.Name))
+		tx.expiry(id, &o, nil)
 	}
 	locks, err := tx.LocksBelow(id, "", reapBatch)
 	if err != nil {
@@ -197,6 +209,7 @@ func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
 	for kind := CountContainerObjects; kind <= CountContainerLocks; kind++ {
 		tx.tx.Delete(counterKey(kind, u64(id)))
 	}
+	tx.tx.Delete(counterKey(CountContainerExpiring, u64(id)))
 	_, err = tx.tx.DeleteRange(kv.Prefix(tableCounters, counterKey(CountContainerTraffic, u64(id)).Row), reapBatch)
 	return false, err
 }

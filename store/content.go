@@ -38,34 +38,124 @@ func (r inlineReader) WriteRange(w io.Writer, off, n int64) (int64, error) {
 	return int64(m), err
 }
 
-// OpenBlob opens content that lies in a blob. errs.NotFound when the blob is
-// gone: the object was replaced since its record was read.
+// errQuarantined is the cause where damage was found earlier.
+var errQuarantined = errors.New("the content is in quarantine")
+
+// A damage is the error of content that is not what was written: its bytes
+// are gone or changed.
+type damage struct {
+	content Content
+	cause   error
+}
+
+func newDamage(c Content, cause error) error {
+	return &errs.Error{
+		Op: "store.content", Kind: errs.Other, Text: "The stored content is damaged.",
+		Err: &damage{c, cause},
+	}
+}
+
+// Error says which content is damaged, and how.
+func (d *damage) Error() string { return fmt.Sprintf("content %s: %v", d.content.Blob, d.cause) }
+
+// Unwrap makes every damage a blob.ErrCorrupt.
+func (d *damage) Unwrap() []error { return []error{blob.ErrCorrupt, d.cause} }
+
+// OpenObject opens the content of an object of a container, where that lies in
+// a blob. errs.NotFound when the object was replaced or removed since its
+// record was read. Content that is damaged or missing is an error, is put into
+// quarantine and raises an event; so it is, later, when the reader finds damage.
+func (s *Store) OpenObject(ctx context.Context, container uint64, o *Object) (ContentReader, error) {
+	r, err := s.OpenBlob(ctx, o.Content)
+	if errs.Of(err) != errs.NotFound {
+		return r, err
+	}
+	var now Object
+	var found bool
+	err2 := s.View(ctx, func(v *View) (err error) {
+		now, found, err = v.Object(container, o.Name)
+		return err
+	})
+	if err2 != nil {
+		return nil, err2
+	}
+	if found && now.Content.Blob == o.Content.Blob {
+		err = newDamage(o.Content, errors.New("the content is missing"))
+		s.quarantine(ctx, o.Content, fmt.Sprintf("container %d, object %q", container, o.Name), err)
+	}
+	return nil, err
+}
+
+// OpenBlob opens content that lies in a blob, see OpenObject. errs.NotFound
+// when there is no such blob.
 func (s *Store) OpenBlob(ctx context.Context, c Content) (ContentReader, error) {
+	if s.bad.has(c.Blob) {
+		return nil, newDamage(c, errQuarantined)
+	}
+	r, err := s.openChecked(ctx, c)
+	if errors.Is(err, blob.ErrCorrupt) {
+		s.quarantine(ctx, c, "", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	return &watched{r, func(err error) { s.quarantine(ctx, c, "", err) }}, nil
+}
+
+// openChecked opens a blob that must have the size that its object says.
+func (s *Store) openChecked(ctx context.Context, c Content) (blob.Reader, error) {
 	r, err := s.blobs.Open(ctx, c.Blob)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 		return nil, errs.Wrap("store.OpenBlob", errs.NotFound, errs.NoObject, err)
+	case errors.Is(err, blob.ErrCorrupt):
+		return nil, newDamage(c, err)
 	case err != nil:
 		return nil, errs.Wrap("store.OpenBlob", errs.Other, "", err)
 	case r.Size() != c.Size:
-		r.Close()
-		return nil, errs.Wrap("store.OpenBlob", errs.Other, "",
-			fmt.Errorf("%w: blob %s has %d bytes, its object %d", blob.ErrCorrupt, c.Blob, r.Size(), c.Size))
+		return nil, errors.Join(newDamage(c, fmt.Errorf("%d bytes, its object has %d", r.Size(), c.Size)), r.Close())
 	}
 	return r, nil
 }
 
-// openInline checks a row of inline content and copies it.
+// watched tells the store when reading finds damage.
+type watched struct {
+	blob.Reader
+	found func(error)
+}
+
+// ReadAt implements io.ReaderAt.
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.Reader.ReadAt(p, off)
+	return n, w.see(err)
+}
+
+// WriteRange implements blob.Reader.
+func (w *watched) WriteRange(to io.Writer, off, n int64) (int64, error) {
+	m, err := w.Reader.WriteRange(to, off, n)
+	return m, w.see(err)
+}
+
+func (w *watched) see(err error) error {
+	if errors.Is(err, blob.ErrCorrupt) {
+		w.found(err)
+	}
+	return err
+}
+
+// openInline checks a row of inline content and copies it. The row was read on
+// the same snapshot as the object, so a missing one is damage.
 func openInline(c Content, row []byte) ([]byte, error) {
 	if row == nil {
-		return nil, errs.Wrap("store.Inline", errs.NotFound, errs.NoObject, fmt.Errorf("no content row %s", c.Blob))
+		return nil, newDamage(c, errors.New("the content row is missing"))
 	}
 	data, err := record.Open(row)
 	if err == nil && int64(len(data)) != c.Size {
 		err = fmt.Errorf("%w: %d bytes where the object has %d", record.ErrCorrupt, len(data), c.Size)
 	}
 	if err != nil {
-		return nil, errs.Wrap("store.Inline", errs.Other, "", fmt.Errorf("content %s: %w", c.Blob, err))
+		return nil, newDamage(c, err)
 	}
 	return bytes.Clone(data), nil
 }

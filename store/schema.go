@@ -39,13 +39,17 @@ const (
 	tableDepotSpaces  kv.Table = 24 // depot id → empty
 	tableReplay       kv.Table = 25 // digest → time until which it is remembered
 	tableReplayByTime kv.Table = 26 // time digest → empty
+	tableEvents       kv.Table = 27 // time random → Event; what an operator should know
+	tableQuarantine   kv.Table = 28 // blob → Quarantined; damaged content, kept but not served
+	tableVerified     kv.Table = 29 // blob → time; when the scrubber last found it sound
+	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
 )
 
 // Tables lists every table with whether an Add may touch it, for engines that
 // lay counters out differently and for tools that walk the whole store.
 func Tables() []kv.Table {
-	all := make([]kv.Table, 0, tableReplayByTime)
-	for t := tableMeta; t <= tableReplayByTime; t++ {
+	all := make([]kv.Table, 0, tableOrphans)
+	for t := tableMeta; t <= tableOrphans; t++ {
 		all = append(all, t)
 	}
 	return all
@@ -67,6 +71,8 @@ const (
 	CountAccountBytes     CounterKind = 8
 	CountDepotBytes       CounterKind = 9
 	CountDepotTraffic     CounterKind = 10
+
+	CountContainerExpiring CounterKind = 12 // objects with a time to live
 )
 
 // Queue kinds.
@@ -74,6 +80,7 @@ const (
 	queueRelease byte = 1 // unique: blob whose file is to be removed
 	queueReap    byte = 2 // unique: id of a detached container whose rows are to be removed
 	queueShared  byte = 3 // unique: blob that lost an owner and may have none left
+	queueExpire  byte = 4 // unique: id name of an object whose time to live ends when the row is due
 )
 
 func u64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
@@ -157,6 +164,12 @@ func queueKey(kind byte, due Stamp, unique []byte) kv.Key {
 	return key(tableQueue, append(binary.BigEndian.AppendUint64(row, uint64(due)), unique...))
 }
 
+// expireKey is the row that asks for the removal of an object when its time to
+// live, Unix seconds, is over.
+func expireKey(id uint64, o *Object) kv.Key {
+	return queueKey(queueExpire, Stamp(o.DeleteAt*100_000), in(id, o.Name))
+}
+
 // TrafficMonth returns the key of a month's traffic counter.
 func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 	return counterKey(kind, binary.BigEndian.AppendUint32(u64(of), month))
@@ -186,7 +199,8 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // ancestors without their slash: so "a" and "a/b" cannot both be made by
 // callers that each saw the other absent. Rows under a fresh random ID
 // (content), rows of the journal, queues and owners need no lock: nobody else
-// names them.
+// names them. Nor do events and what is noted about content (quarantine,
+// verified, orphans): whoever writes such a row last has seen the most.
 
 // A Guard is a lock that a transaction declares, see above.
 type Guard = kv.Lock
@@ -274,7 +288,8 @@ func Covers(held []Guard, k kv.Key) bool {
 		return false
 	}
 	switch k.Table {
-	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal:
+	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
+		tableEvents, tableQuarantine, tableVerified, tableOrphans:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) {

@@ -62,10 +62,14 @@ type Store struct {
 	pool   sync.Pool // *[]byte of InlineLimit+1 bytes
 	chunks sync.Pool // *[]byte of chunkSize bytes
 
-	release chan struct{} // a blob was queued for removal
-	stop    context.CancelFunc
-	done    sync.WaitGroup
-	once    sync.Once
+	release  chan struct{} // a blob was queued for removal
+	removal  sync.RWMutex  // held shared by whoever removes content, exclusively by a backup
+	inFlight inFlight      // uploads whose blobs no record names yet
+	bad      badSet
+	recent   recentEvents
+	stop     context.CancelFunc
+	done     sync.WaitGroup
+	once     sync.Once
 }
 
 // Open opens the store in an engine, which is initialised when it is empty,
@@ -89,6 +93,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	}
 	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1)}
 	s.clock.wall = opt.Now
+	s.inFlight.ids, s.recent.seen = make(map[blob.ID]int), make(map[string]Stamp)
 	s.random.Reader = opt.Rand
 	size := max(opt.InlineLimit, 0) + 1
 	s.pool.New = func() any { b := make([]byte, 0, size); return &b }
@@ -96,10 +101,14 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	if err := s.initialise(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.loadQuarantine(ctx); err != nil {
+		return nil, err
+	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.done.Go(func() { s.runReleaser(background) })
 	s.done.Go(func() { s.runClock(background) })
+	s.done.Go(func() { s.runExpiry(background) })
 	return s, nil
 }
 
@@ -201,9 +210,11 @@ func (s *Store) fill(b []byte) error {
 // View runs fn on one consistent snapshot. What fn reads may be kept; fn must
 // not call the Store.
 func (s *Store) View(ctx context.Context, fn func(*View) error) error {
-	return fail("store.View", s.engine.View(ctx, func(r kv.Reader) error {
-		return fn(&View{r: r})
-	}))
+	err := s.engine.View(ctx, func(r kv.Reader) error {
+		return fn(&View{r: r, bad: &s.bad})
+	})
+	s.notice(ctx, err)
+	return fail("store.View", err)
 }
 
 // Update runs fn in one durable transaction that is serial with every
@@ -213,7 +224,7 @@ func (s *Store) View(ctx context.Context, fn func(*View) error) error {
 func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) error {
 	var released bool
 	err := s.engine.Update(ctx, mergeGuards(locks), func(t kv.Tx) error {
-		tx := &Tx{View: View{r: t}, tx: t}
+		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t}
 		err := fn(tx)
 		released = tx.released
 		return err
@@ -224,6 +235,7 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 		default:
 		}
 	}
+	s.notice(ctx, err)
 	return fail("store.Update", err)
 }
 

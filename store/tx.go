@@ -143,6 +143,7 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 		}
 	}
 	tx.tx.Put(objectKey(c.ID, o.Name), o.encode())
+	tx.expiry(c.ID, old, o)
 	tx.count(c, objects, bytes)
 }
 
@@ -154,6 +155,7 @@ func (tx *Tx) PutInline(c Content, sealed []byte) { tx.tx.Put(contentKey(c.Blob)
 func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
 	tx.releaseContent(o.Content, now)
 	tx.tx.Delete(objectKey(c.ID, o.Name))
+	tx.expiry(c.ID, o, nil)
 	tx.count(c, -1, -o.Content.Size)
 }
 
@@ -161,6 +163,7 @@ func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
 // which another row goes on naming.
 func (tx *Tx) ForgetObject(c *Container, o *Object) {
 	tx.tx.Delete(objectKey(c.ID, o.Name))
+	tx.expiry(c.ID, o, nil)
 	tx.count(c, -1, -o.Content.Size)
 }
 
@@ -195,6 +198,7 @@ func (tx *Tx) ShareContent(c *Container, src *Object, dst *Content, owner, other
 
 // releaseContent drops one reference to content.
 func (tx *Tx) releaseContent(c Content, now Stamp) {
+	bad := tx.bad.has(c.Blob) // damaged content is kept for whoever looks into it
 	switch {
 	case c.Blob.IsZero():
 	case c.Owner != 0:
@@ -205,6 +209,7 @@ func (tx *Tx) releaseContent(c Content, now Stamp) {
 		}
 		tx.tx.Put(queueKey(queueShared, now, c.Blob[:]), kind)
 		tx.released = true
+	case bad:
 	case c.Inline:
 		tx.tx.Delete(contentKey(c.Blob))
 	default:
@@ -236,17 +241,21 @@ func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err erro
 	if err != nil {
 		return 0, err
 	}
-	_, err = tx.tx.MovePrefix(tableProps, in(id, from), in(id, to), 4*max)
-	return moved, err
+	if _, err = tx.tx.MovePrefix(tableProps, in(id, from), in(id, to), 4*max); err != nil {
+		return 0, err
+	}
+	return moved, tx.moveExpiry(id, from, to)
 }
 
 // MoveObject renames an object and its dead properties inside a container. The
 // caller made sure that nothing has the new name.
 func (tx *Tx) MoveObject(id uint64, o *Object, name string) error {
 	tx.tx.Delete(objectKey(id, o.Name))
+	tx.expiry(id, o, nil)
 	err := tx.MoveProps(id, o.Name, id, name, true)
 	o.Name = name
 	tx.tx.Put(objectKey(id, name), o.encode())
+	tx.expiry(id, nil, o)
 	return err
 }
 

@@ -99,10 +99,11 @@ func (u *Upload) overflow(head []byte, body io.Reader) error {
 	if err != nil {
 		return err
 	}
+	u.id = id
+	u.s.inFlight.add(id)
 	if u.file, err = u.s.blobs.Create(u.ctx, id); err != nil {
 		return fail("store.Upload", err)
 	}
-	u.id = id
 	p := startPipeline(u)
 	err = p.feed(head, body)
 	if stop := p.finish(); stop != nil {
@@ -176,8 +177,11 @@ func (u *Upload) Discard(ctx context.Context) {
 	}
 }
 
-// Close ends the upload: what was not finished disappears.
+// Close ends the upload: what was not finished disappears. Until then the
+// collector leaves its content alone, so call it after the transaction of the
+// record that names the content.
 func (u *Upload) Close() {
+	u.s.inFlight.remove(u.id)
 	if u.file != nil {
 		u.file.Abort()
 	}

@@ -9,7 +9,10 @@ import (
 
 // A View reads typed records on one snapshot (in Store.View) or inside a
 // transaction (in Store.Update). Absent records come back with false.
-type View struct{ r kv.Reader }
+type View struct {
+	r   kv.Reader
+	bad *badSet // content that is not to be served
+}
 
 // A Batch reads several records in one round trip: call its methods, which
 // remember where results go, then Do. Absent records leave their targets
@@ -215,6 +218,9 @@ func (v *View) LockByToken(token string) (l Lock, found bool, err error) {
 // Inline reads content that lives in the engine, checked, in memory of its
 // own.
 func (v *View) Inline(c Content) ([]byte, error) {
+	if v.bad.has(c.Blob) {
+		return nil, newDamage(c, errQuarantined)
+	}
 	rows, err := v.r.Get(contentKey(c.Blob))
 	if err != nil {
 		return nil, err
