@@ -19,17 +19,13 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 	if err := checkObjectRef(src); err != nil {
 		return Object{}, PutResult{}, err
 	}
-	owner, err := o.store.NewID()
-	if err != nil {
-		return Object{}, PutResult{}, err
-	}
 	c := &copying{
 		put: put{
 			core: o.core, ref: dst, p: auth.PrincipalOf(ctx), now: o.now(),
 			opt: &PutOptions{Size: -1, ContentType: opt.ContentType, Headers: opt.Headers, Properties: opt.Properties,
 				DeleteAt: opt.DeleteAt, Conditions: opt.Target},
 		},
-		src: src, with: &opt, owner: owner,
+		src: src, with: &opt,
 	}
 	if err := c.checkArguments(ctx); err != nil {
 		return Object{}, PutResult{}, err
@@ -40,9 +36,8 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 // copying is one Copy on its way: a put whose content is another object's.
 type copying struct {
 	put
-	src   Ref
-	with  *CopyOptions
-	owner uint64
+	src  Ref
+	with *CopyOptions
 
 	from   scope
 	source store.Object
@@ -78,7 +73,7 @@ func (c *copying) run(ctx context.Context) (source Object, result PutResult, err
 		o := c.object(c.source.Content)
 		if c.from.container.ID != c.scope.container.ID || c.src.Object != c.ref.Object {
 			source := c.source
-			tx.ShareContent(&c.from.container, &source, &o.Content, c.owner, c.owner+1)
+			tx.ShareContent(&c.from.container, &source, &o.Content)
 		}
 		tx.PutObject(&c.scope.container, c.row, o, o.Timestamp)
 		if err := c.afterPut(tx, o); err != nil {

@@ -9,8 +9,8 @@ import (
 	"entrepot/store"
 )
 
-// moveObjects moves the source's rows. Inside one container a folder's rows
-// are renamed by the engine; between containers each is written again.
+// moveObjects moves the source's rows. Inside one container without snapshots a
+// folder's rows are renamed by the engine; else each is written again.
 func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target string, objects []store.Object) error {
 	if err := checkLengths(objects, len(target)-len(n.path)); err != nil {
 		return err
@@ -18,15 +18,12 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	if err := w.moveTwin(tx, s, n, d, target); err != nil {
 		return err
 	}
-	if s.container.ID == d.container.ID {
-		if n.kind == NodeFile {
-			return tx.MoveObject(s.container.ID, n.file, target)
-		}
+	if s.container.ID == d.container.ID && n.kind != NodeFile && !s.container.HasSnapshots() {
 		_, err := tx.MoveTree(s.container.ID, n.path, target, w.cfg.MaxTree)
 		return err
 	}
 	for i := range objects {
-		w.moveAcross(tx, s, d, &objects[i], target+objects[i].Name[len(n.path):])
+		tx.MoveRow(&s.container, &d.container, &objects[i], target+objects[i].Name[len(n.path):], w.now)
 	}
 	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
 }
@@ -38,20 +35,9 @@ func (w *transfer) moveTwin(tx *store.Tx, s *scope, n *node, d *scope, target st
 	}
 	name := strings.TrimSuffix(target, "/")
 	tx.MarkClash(d.container.ID)
-	if s.container.ID == d.container.ID {
-		return tx.MoveObject(s.container.ID, n.twin, name)
-	}
 	old := n.twin.Name
-	w.moveAcross(tx, s, d, n.twin, name)
+	tx.MoveRow(&s.container, &d.container, n.twin, name, w.now)
 	return tx.MoveProps(s.container.ID, old, d.container.ID, name, true)
-}
-
-// moveAcross moves one object to another container; its content stays where it
-// is.
-func (w *transfer) moveAcross(tx *store.Tx, s, d *scope, o *store.Object, name string) {
-	tx.ForgetObject(&s.container, o)
-	o.Name, o.Born = name, d.container.Epoch
-	tx.PutObject(&d.container, nil, o, w.now)
 }
 
 // checkLengths makes sure that no name grows beyond the limit.
@@ -76,7 +62,6 @@ func (w *transfer) copyObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		objects = append(objects, *n.twin)
 		tx.MarkClash(d.container.ID)
 	}
-	next := w.owner
 	for i := range objects {
 		src := &objects[i]
 		if src.Expired(w.now) {
@@ -86,20 +71,19 @@ func (w *transfer) copyObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		if strings.HasPrefix(src.Name, n.path) {
 			name = target + src.Name[len(n.path):]
 		}
-		w.copyObject(tx, s, d, src, name, next)
-		next += 2
+		w.copyObject(tx, s, d, src, name)
 	}
 	return w.copyProps(tx, s, n, d, target)
 }
 
 // copyObject writes one new row under name.
-func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name string, owner uint64) {
+func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name string) {
 	o := *src
 	o.Name, o.Born = name, d.container.Epoch
 	o.Created, o.Timestamp = w.now, w.now
 	o.Modified, o.Written = modified(src), w.now
 	o.Headers, o.Properties = maps.Clone(src.Headers), maps.Clone(src.Properties)
-	tx.ShareContent(&s.container, src, &o.Content, owner, owner+1)
+	tx.ShareContent(&s.container, src, &o.Content)
 	if w.src.Object == src.Name && !w.opt.Modified.IsZero() {
 		setModified(&o, w.opt.Modified)
 	}

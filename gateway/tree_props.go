@@ -126,6 +126,7 @@ func (t *Trees) touch(tx *store.Tx, p auth.Principal, s *scope, n *node, to time
 		return nil
 	}
 	next := *o
+	next.Born = s.container.Epoch
 	next.Properties = maps.Clone(o.Properties)
 	next.Timestamp = o.Timestamp.After(now)
 	setModified(&next, to)

@@ -36,7 +36,6 @@ type transfer struct {
 	from, to scope // to has container ID 0 when the destination is a new container
 	newID    uint64
 	depot    uint64 // of a new container
-	owner    uint64 // random: owner numbers count up from here
 	plain    bool   // a single file onto a name that is no folder
 }
 
@@ -116,9 +115,6 @@ func (w *transfer) look(ctx context.Context) (err error) {
 		return nil
 	})
 	if err != nil {
-		return err
-	}
-	if w.owner, err = w.store.NewID(); err != nil {
 		return err
 	}
 	if w.dst.Object != "" {

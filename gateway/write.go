@@ -427,6 +427,7 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 	var out Object
 	err := o.change(ctx, ref, change.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
 		next := *old
+		next.Born = s.container.Epoch
 		next.Timestamp = old.Timestamp.After(now)
 		next.Headers, next.Properties = maps.Clone(change.Headers), maps.Clone(change.Properties)
 		next.DeleteAt = 0

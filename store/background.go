@@ -76,12 +76,18 @@ func (s *Store) releaseSome(ctx context.Context) bool {
 	var kinds []byte
 	err := s.engine.View(ctx, func(r kv.Reader) error {
 		rows, kinds = nil, nil
-		page, err := r.Scan(kv.Range{Table: tableQueue, To: []byte{queueExpire}}, releaseBatch)
-		for _, item := range page.Items {
-			rows = append(rows, append([]byte(nil), item.Row...))
-			kinds = append(kinds, append(append([]byte(nil), item.Value...), 0)[0])
+		for _, part := range []kv.Range{{To: []byte{queueExpire}}, {From: []byte{queueExpire + 1}}} {
+			part.Table = tableQueue
+			page, err := r.Scan(part, releaseBatch)
+			if err != nil {
+				return err
+			}
+			for _, item := range page.Items {
+				rows = append(rows, append([]byte(nil), item.Row...))
+				kinds = append(kinds, append(append([]byte(nil), item.Value...), 0)[0])
+			}
 		}
-		return err
+		return nil
 	})
 	if err != nil || len(rows) == 0 {
 		return false
@@ -123,6 +129,9 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 		return true, s.dropUnowned(ctx, blob.ID(unique), inline)
 	case queueReap:
 		err := s.reap(ctx, unique)
+		return err == nil, err
+	case queueHistory:
+		err := s.sweepHistory(ctx, unique)
 		return err == nil, err
 	}
 	return false, errors.New("store: unknown work in the queue")
@@ -205,6 +214,9 @@ func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
 	}
 	if page.Next != nil || len(locks) == reapBatch || moreProps {
 		return true, nil
+	}
+	if more, err := tx.reapHistory(id, now); err != nil || more {
+		return more, err
 	}
 	for kind := CountContainerObjects; kind <= CountContainerLocks; kind++ {
 		tx.tx.Delete(counterKey(kind, u64(id)))

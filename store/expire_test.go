@@ -89,7 +89,8 @@ func TestExpiryFollowsRenames(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return tx.MoveObject(w.container.ID, &o, "renamed")
+		tx.MoveRow(&w.container, &w.container, &o, "renamed", w.Store.Now())
+		return nil
 	})
 	if n := w.queued(); n != 2 {
 		t.Errorf("%d rows are queued", n)

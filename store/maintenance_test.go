@@ -198,7 +198,7 @@ func (w *world) share(from, to string) {
 		}
 		dst := src
 		dst.Name = to
-		tx.ShareContent(&w.container, &src, &dst.Content, 1000, 1001)
+		tx.ShareContent(&w.container, &src, &dst.Content)
 		tx.PutObject(&w.container, nil, &dst, w.Now())
 		return nil
 	})

@@ -41,6 +41,7 @@ const (
 	tableReplayByTime kv.Table = 26 // time digest → empty
 	tableEvents       kv.Table = 27 // time random → Event; what an operator should know
 	tableQuarantine   kv.Table = 28 // blob → Quarantined; damaged content, kept but not served
+	tableSnapshots    kv.Table = 30 // id name → Snapshot
 	tableVerified     kv.Table = 29 // blob → time; when the scrubber last found it sound
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
 )
@@ -71,6 +72,7 @@ const (
 	CountAccountBytes     CounterKind = 8
 	CountDepotBytes       CounterKind = 9
 	CountDepotTraffic     CounterKind = 10
+	CountContainerHistory CounterKind = 11 // bytes of rows that only snapshots show
 
 	CountContainerExpiring CounterKind = 12 // objects with a time to live
 )
@@ -80,6 +82,7 @@ const (
 	queueRelease byte = 1 // unique: blob whose file is to be removed
 	queueReap    byte = 2 // unique: id of a detached container whose rows are to be removed
 	queueShared  byte = 3 // unique: blob that lost an owner and may have none left
+	queueHistory byte = 6 // unique: id of a container that lost a snapshot; payload: row to go on behind
 	queueExpire  byte = 4 // unique: id name of an object whose time to live ends when the row is due
 )
 
@@ -291,7 +294,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
 		tableEvents, tableQuarantine, tableVerified, tableOrphans:
 		return true
-	case tableObjects, tableHistory, tableProps, tableLocks:
+	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) {
 			return true
 		}

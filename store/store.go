@@ -3,12 +3,13 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 		opt.Now = time.Now
 	}
 	if opt.Rand == nil {
-		opt.Rand = rand.Reader
+		opt.Rand = crand.Reader
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
@@ -223,8 +224,13 @@ func (s *Store) View(ctx context.Context, fn func(*View) error) error {
 // Store.
 func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) error {
 	var released bool
+	var seed [16]byte
+	if err := s.fill(seed[:]); err != nil {
+		return err
+	}
 	err := s.engine.Update(ctx, mergeGuards(locks), func(t kv.Tx) error {
-		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t}
+		numbers := rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:]))
+		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t, numbers: numbers}
 		err := fn(tx)
 		released = tx.released
 		return err

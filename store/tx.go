@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"math/rand/v2"
 
 	"entrepot/store/kv"
 )
@@ -14,6 +15,7 @@ type Tx struct {
 	View
 	tx       kv.Tx
 	released bool // a blob was queued for removal
+	numbers  *rand.PCG
 }
 
 // PutAccount writes an account's record.
@@ -112,13 +114,15 @@ func (tx *Tx) RenameContainer(c *Container, name string) {
 // its name and record go, its counts leave account and depot, and its rows are
 // queued for removal in the background.
 func (tx *Tx) DetachContainer(c *Container, now Stamp) error {
-	var objects, bytes int64
+	var objects, bytes, history int64
 	b := tx.Batch()
 	b.Count(CountContainerObjects, c.ID, &objects)
 	b.Count(CountContainerBytes, c.ID, &bytes)
+	b.Count(CountContainerHistory, c.ID, &history)
 	if err := b.Do(); err != nil {
 		return err
 	}
+	bytes += history
 	tx.tx.Delete(nameKey(c.Account, c.Name))
 	tx.tx.Delete(containerKey(c.ID))
 	tx.tx.Delete(depotSpaceKey(c.Depot, c.ID))
@@ -138,7 +142,10 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 	objects, bytes := int64(1), o.Content.Size
 	if old != nil {
 		objects, bytes = 0, bytes-old.Content.Size
-		if old.Content.Blob != o.Content.Blob || old.Content.Owner != o.Content.Owner {
+		switch {
+		case c.keeps(old):
+			tx.keep(c, old, &o.Content)
+		case old.Content.Blob != o.Content.Blob || old.Content.Owner != o.Content.Owner:
 			tx.releaseContent(old.Content, now)
 		}
 	}
@@ -153,18 +160,28 @@ func (tx *Tx) PutInline(c Content, sealed []byte) { tx.tx.Put(contentKey(c.Blob)
 
 // DeleteObject removes an object of container c and releases its content.
 func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
-	tx.releaseContent(o.Content, now)
+	if c.keeps(o) {
+		tx.keep(c, o, nil)
+	} else {
+		tx.releaseContent(o.Content, now)
+	}
 	tx.tx.Delete(objectKey(c.ID, o.Name))
 	tx.expiry(c.ID, o, nil)
 	tx.count(c, -1, -o.Content.Size)
 }
 
-// ForgetObject removes an object's row of container c but keeps its content,
-// which another row goes on naming.
-func (tx *Tx) ForgetObject(c *Container, o *Object) {
-	tx.tx.Delete(objectKey(c.ID, o.Name))
+// MoveRow moves an object of container c to a name in container d, the same or
+// another; its content stays where it is. The caller made sure that nothing
+// has the name.
+func (tx *Tx) MoveRow(c, d *Container, o *Object, name string, now Stamp) {
 	tx.expiry(c.ID, o, nil)
+	tx.tx.Delete(objectKey(c.ID, o.Name))
 	tx.count(c, -1, -o.Content.Size)
+	if c.keeps(o) {
+		tx.keep(c, o, &o.Content)
+	}
+	o.Name, o.Born = name, d.Epoch
+	tx.PutObject(d, nil, o, now)
 }
 
 // MoveProps renames the dead properties of a path, or with one false of
@@ -179,21 +196,37 @@ func (tx *Tx) MoveProps(from uint64, path string, to uint64, target string, one 
 }
 
 // ShareContent makes dst refer to the content of src, an object of container
-// c, which it marks as shared: its row is written back when it was not shared
-// before. The two owner numbers are random.
-func (tx *Tx) ShareContent(c *Container, src *Object, dst *Content, owner, other uint64) {
-	if src.Content.Blob.IsZero() {
-		*dst = src.Content
-		return
-	}
-	if src.Content.Owner == 0 {
-		src.Content.Owner = other
-		tx.tx.Put(ownerKey(src.Content.Blob, other), nil)
+// c, whose row is written back when it was not shared before.
+func (tx *Tx) ShareContent(c *Container, src *Object, dst *Content) {
+	alone := src.Content.Owner == 0
+	tx.share(&src.Content, dst)
+	if alone && src.Content.Owner != 0 {
 		tx.tx.Put(objectKey(c.ID, src.Name), src.encode())
 	}
-	*dst = src.Content
-	dst.Owner = owner
-	tx.tx.Put(ownerKey(dst.Blob, owner), nil)
+}
+
+// share makes b refer to what a refers to: both get owner rows of their own.
+// Content without bytes has no owners.
+func (tx *Tx) share(a, b *Content) {
+	if !a.Blob.IsZero() && a.Owner == 0 {
+		a.Owner = tx.number()
+		tx.tx.Put(ownerKey(a.Blob, a.Owner), nil)
+	}
+	*b = *a
+	if !a.Blob.IsZero() {
+		b.Owner = tx.number()
+		tx.tx.Put(ownerKey(b.Blob, b.Owner), nil)
+	}
+}
+
+// number gives out numbers that are random, yet the same when the function of
+// an Update runs again.
+func (tx *Tx) number() uint64 {
+	n := tx.numbers.Uint64()
+	for n == 0 {
+		n = tx.numbers.Uint64()
+	}
+	return n
 }
 
 // releaseContent drops one reference to content.
@@ -245,18 +278,6 @@ func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err erro
 		return 0, err
 	}
 	return moved, tx.moveExpiry(id, from, to)
-}
-
-// MoveObject renames an object and its dead properties inside a container. The
-// caller made sure that nothing has the new name.
-func (tx *Tx) MoveObject(id uint64, o *Object, name string) error {
-	tx.tx.Delete(objectKey(id, o.Name))
-	tx.expiry(id, o, nil)
-	err := tx.MoveProps(id, o.Name, id, name, true)
-	o.Name = name
-	tx.tx.Put(objectKey(id, name), o.encode())
-	tx.expiry(id, nil, o)
-	return err
 }
 
 // AddJournal writes an audit record of a change in a container.

@@ -1,0 +1,374 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"entrepot/store/internal/record"
+	"entrepot/store/kv"
+)
+
+// Snapshots and history
+//
+// A container has an epoch; every row is stamped with the epoch of the write
+// that made it (born). A snapshot records the epoch and raises it: one small
+// write, whatever the container holds. A row that is replaced or deleted in
+// epoch E moves to the history table with ended = E when a snapshot lies
+// between its birth and now, else its content is released at once. So a
+// snapshot of epoch e shows the live rows with born ≤ e and the history rows
+// with born ≤ e < ended.
+
+// A Snapshot is a container's snapshot.
+type Snapshot struct {
+	Container uint64 // from the key
+	Name      string // from the key
+	Epoch     uint64
+	Created   Stamp
+	User      string
+	unknown   []byte
+}
+
+func (s *Snapshot) encode() []byte {
+	w := record.NewWriter(48)
+	w.Uint(1, s.Epoch)
+	w.Int(2, int64(s.Created))
+	w.String(3, s.User)
+	w.Raw(s.unknown)
+	return w.Finish()
+}
+
+func decodeSnapshot(id uint64, name string, b []byte) (s Snapshot, err error) {
+	s.Container, s.Name = id, name
+	s.unknown, err = record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			s.Epoch = f.Num
+		case 2:
+			s.Created = Stamp(f.Int())
+		case 3:
+			s.User = f.String()
+		default:
+			return false
+		}
+		return true
+	})
+	return s, err
+}
+
+// MaxSnapshots is how many snapshots a container may have.
+const MaxSnapshots = 10_000
+
+func snapshotKey(id uint64, name string) kv.Key { return key(tableSnapshots, in(id, name)) }
+
+// historyKey is the row of a replaced object: names hold no NUL, so versions
+// of one name stand together in the order of their birth.
+func historyKey(id uint64, name string, born uint64) kv.Key {
+	return key(tableHistory, append(append(in(id, name), 0), u64(born)...))
+}
+
+// encodeHistory wraps an object's record with the epoch that ended it.
+func encodeHistory(o *Object, ended uint64) []byte {
+	w := record.NewWriter(256)
+	w.Uint(1, ended)
+	w.Bytes(2, o.encode())
+	return w.Finish()
+}
+
+// A Past object is a row that only snapshots show.
+type Past struct {
+	Object
+	Ended uint64
+}
+
+func decodeHistory(row, b []byte) (p Past, err error) {
+	if len(row) < 17 || row[len(row)-9] != 0 {
+		return p, fmt.Errorf("store: history row %x", row)
+	}
+	name := string(row[8 : len(row)-9])
+	var inner []byte
+	if _, err := record.Decode(b, func(f record.Field) bool {
+		switch f.Tag {
+		case 1:
+			p.Ended = f.Num
+		case 2:
+			inner = f.Bytes
+		}
+		return true
+	}); err != nil {
+		return p, err
+	}
+	p.Object, err = decodeObject(name, inner)
+	return p, err
+}
+
+// HasSnapshots tells whether the container has snapshots.
+func (c *Container) HasSnapshots() bool { return c.Snapshot != 0 }
+
+// keeps tells whether a snapshot of the container shows the object, so that
+// its row must outlive its replacement.
+func (c *Container) keeps(o *Object) bool { return o.Born < c.Snapshot }
+
+// keep moves an object that is being replaced to the history. next is the
+// content of its successor, which gets an owner row of its own when it is the
+// same.
+func (tx *Tx) keep(c *Container, old *Object, next *Content) {
+	past := *old
+	if next != nil && next.Blob == past.Content.Blob && next.Owner == past.Content.Owner {
+		tx.share(&past.Content, next)
+	}
+	tx.tx.Put(historyKey(c.ID, past.Name, past.Born), encodeHistory(&past, c.Epoch))
+	size := past.Content.Size
+	tx.tx.Add(counterKey(CountContainerHistory, u64(c.ID)), size)
+	tx.tx.Add(counterKey(CountAccountBytes, []byte(c.Account)), size)
+	tx.tx.Add(counterKey(CountDepotBytes, u64(c.Depot)), size)
+}
+
+// Snapshots lists a container's snapshots in order of their epochs.
+func (v *View) Snapshots(id uint64) ([]Snapshot, error) {
+	page, err := v.r.Scan(kv.Prefix(tableSnapshots, u64(id)), MaxSnapshots+1)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Snapshot, len(page.Items))
+	for i, item := range page.Items {
+		if list[i], err = decodeSnapshot(id, string(item.Row[8:]), item.Value); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(list, func(a, b Snapshot) int {
+		if a.Epoch < b.Epoch {
+			return -1
+		}
+		return 1
+	})
+	return list, nil
+}
+
+// Snapshot reads one snapshot.
+func (v *View) Snapshot(id uint64, name string) (s Snapshot, found bool, err error) {
+	rows, err := v.r.Get(snapshotKey(id, name))
+	if err != nil || rows[0] == nil {
+		return Snapshot{}, false, err
+	}
+	s, err = decodeSnapshot(id, name, rows[0])
+	return s, true, err
+}
+
+// PutSnapshot takes a snapshot of container c, whose record follows: two small
+// rows, whatever it holds.
+func (tx *Tx) PutSnapshot(c *Container, s *Snapshot) {
+	s.Container, s.Epoch = c.ID, c.Epoch
+	tx.tx.Put(snapshotKey(c.ID, s.Name), s.encode())
+	c.Epoch++
+	c.Snapshot = c.Epoch
+	tx.PutContainer(c)
+}
+
+// DeleteSnapshot removes a snapshot. The rows that only it showed are removed
+// in the background.
+func (tx *Tx) DeleteSnapshot(c *Container, s *Snapshot, now Stamp) error {
+	tx.tx.Delete(snapshotKey(c.ID, s.Name))
+	list, err := tx.Snapshots(c.ID)
+	if err != nil {
+		return err
+	}
+	c.Snapshot = 0
+	for _, left := range list {
+		if left.Name != s.Name {
+			c.Snapshot = max(c.Snapshot, left.Epoch+1)
+		}
+	}
+	tx.PutContainer(c)
+	tx.tx.Put(queueKey(queueHistory, now, u64(c.ID)), nil)
+	tx.released = true
+	return nil
+}
+
+// shown tells whether any of the snapshots shows a past row.
+func (p *Past) shown(list []Snapshot) bool {
+	return slices.ContainsFunc(list, func(s Snapshot) bool { return p.Born <= s.Epoch && s.Epoch < p.Ended })
+}
+
+// sweepHistory removes the history of a container that no snapshot shows any
+// more, in batches. It may begin anew after a restart: what is removed is
+// removed.
+func (s *Store) sweepHistory(ctx context.Context, unique []byte) error {
+	id, err := decodeID(unique)
+	if err != nil {
+		return err
+	}
+	var from []byte
+	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var next []byte
+		now, start := s.Now(), from
+		err := s.Update(ctx, []Guard{LockContainer(id, false)}, func(tx *Tx) (err error) {
+			next, err = tx.sweepBatch(id, start, now)
+			return err
+		})
+		if err != nil || next == nil {
+			return err
+		}
+		from = next
+	}
+}
+
+func (tx *Tx) sweepBatch(id uint64, from []byte, now Stamp) (next []byte, err error) {
+	c, found, err := tx.Container(id)
+	if err != nil || !found {
+		return nil, err // detached: the reaper removes everything
+	}
+	snapshots, err := tx.Snapshots(id)
+	if err != nil {
+		return nil, err
+	}
+	r := kv.Prefix(tableHistory, u64(id))
+	if from != nil {
+		r.From = from
+	}
+	page, err := tx.tx.Scan(r, reapBatch)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range page.Items {
+		p, err := decodeHistory(item.Row, item.Value)
+		if err != nil {
+			return nil, err
+		}
+		if p.shown(snapshots) {
+			continue
+		}
+		tx.tx.Delete(key(tableHistory, bytes.Clone(item.Row)))
+		tx.releaseContent(p.Content, now)
+		tx.tx.Add(counterKey(CountContainerHistory, u64(id)), -p.Content.Size)
+		tx.tx.Add(counterKey(CountAccountBytes, []byte(c.Account)), -p.Content.Size)
+		tx.tx.Add(counterKey(CountDepotBytes, u64(c.Depot)), -p.Content.Size)
+	}
+	return bytes.Clone(page.Next), nil
+}
+
+// reapHistory removes the history and the snapshots of a detached container.
+func (tx *Tx) reapHistory(id uint64, now Stamp) (more bool, err error) {
+	page, err := tx.tx.Scan(kv.Prefix(tableHistory, u64(id)), reapBatch)
+	if err != nil {
+		return false, err
+	}
+	for _, item := range page.Items {
+		p, err := decodeHistory(item.Row, item.Value)
+		if err != nil {
+			return false, err
+		}
+		tx.tx.Delete(key(tableHistory, bytes.Clone(item.Row)))
+		tx.releaseContent(p.Content, now)
+	}
+	if page.Next != nil {
+		return true, nil
+	}
+	tx.tx.Delete(counterKey(CountContainerHistory, u64(id)))
+	_, err = tx.tx.DeleteRange(kv.Prefix(tableSnapshots, u64(id)), MaxSnapshots+1)
+	return false, err
+}
+
+// ObjectAt reads the version of an object that a snapshot shows.
+func (v *View) ObjectAt(id uint64, name string, epoch uint64) (o Object, found bool, err error) {
+	o, found, err = v.Object(id, name)
+	if err != nil || found && o.Born <= epoch {
+		return o, found, err
+	}
+	r := kv.Prefix(tableHistory, append(in(id, name), 0))
+	r.To = historyKey(id, name, epoch+1).Row
+	r.Reverse = true
+	page, err := v.r.Scan(r, 1)
+	if err != nil || len(page.Items) == 0 {
+		return Object{}, false, err
+	}
+	p, err := decodeHistory(page.Items[0].Row, page.Items[0].Value)
+	return p.Object, err == nil && epoch < p.Ended, err
+}
+
+// RecordsAt lists the objects that a snapshot shows whose names begin with
+// prefix and are greater than after, in order, at most limit: live rows and
+// history merged.
+func (v *View) RecordsAt(id uint64, epoch uint64, prefix, after string, limit int) ([]Object, error) {
+	live := &cursor{v: v, r: kv.Prefix(tableObjects, in(id, prefix)), name: func(row []byte) string { return string(row[8:]) }}
+	past := &cursor{v: v, r: kv.Prefix(tableHistory, in(id, prefix)), name: func(row []byte) string { return string(row[8:max(8, len(row)-9)]) }}
+	if after != "" {
+		from := append(in(id, after), 0)
+		live.r.From = laterOf(live.r.From, from)
+		past.r.From = laterOf(past.r.From, append(from, bytes.Repeat([]byte{0xff}, 9)...))
+	}
+	var out []Object
+	for len(out) < limit {
+		a, b, err := bothHeads(live, past)
+		if err != nil {
+			return nil, err
+		}
+		if a == nil && b == nil {
+			return out, nil
+		}
+		if b == nil || a != nil && live.name(a.Row) < past.name(b.Row) {
+			o, err := decodeObject(live.name(a.Row), a.Value)
+			if err != nil {
+				return nil, err
+			}
+			if live.take(); o.Born <= epoch {
+				out = append(out, o)
+			}
+			continue
+		}
+		p, err := decodeHistory(b.Row, b.Value)
+		if err != nil {
+			return nil, err
+		}
+		if past.take(); p.Born <= epoch && epoch < p.Ended {
+			out = append(out, p.Object)
+		}
+	}
+	return out, nil
+}
+
+func laterOf(a, b []byte) []byte {
+	if bytes.Compare(a, b) > 0 {
+		return a
+	}
+	return b
+}
+
+// cursor walks a range page by page.
+type cursor struct {
+	v    *View
+	r    kv.Range
+	name func(row []byte) string
+	page []kv.Item
+	end  bool
+}
+
+// head returns the next row, nil at the end.
+func (c *cursor) head() (*kv.Item, error) {
+	if len(c.page) == 0 && !c.end {
+		page, err := c.v.r.Scan(c.r, reapBatch)
+		if err != nil {
+			return nil, err
+		}
+		c.page, c.end = page.Items, page.Next == nil
+		c.r.From = bytes.Clone(page.Next)
+	}
+	if len(c.page) == 0 {
+		return nil, nil
+	}
+	return &c.page[0], nil
+}
+
+func (c *cursor) take() { c.page = c.page[1:] }
+
+func bothHeads(a, b *cursor) (x, y *kv.Item, err error) {
+	if x, err = a.head(); err != nil {
+		return nil, nil, err
+	}
+	y, err = b.head()
+	return x, y, err
+}
