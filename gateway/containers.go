@@ -212,6 +212,9 @@ func (c *Containers) Delete(ctx context.Context, ref Ref) error {
 	}
 	p := auth.PrincipalOf(ctx)
 	return c.detach(ctx, p, ref, func(tx *store.Tx, s *scope, now store.Stamp) error {
+		if s.container.HasSnapshots() {
+			return errs.New("containers", errs.Conflict, errs.NotEmpty, "Destroy the snapshots before the container.")
+		}
 		left, err := tx.HasPrefix(s.container.ID, "", "", now)
 		if err == nil && left {
 			err = errs.New("containers", errs.Conflict, errs.NotEmpty, "")

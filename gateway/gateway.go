@@ -60,6 +60,7 @@ type Gateway struct {
 	Objects    *Objects
 	Trees      *Trees // the drive's view: folders, whole prefixes, properties, locks
 	Depots     *Depots
+	Snapshots  *Snapshots
 
 	core *core
 }
@@ -98,6 +99,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 		Objects:    &Objects{c},
 		Trees:      &Trees{c},
 		Depots:     &Depots{c},
+		Snapshots:  &Snapshots{c},
 		core:       c,
 	}, nil
 }

@@ -153,6 +153,9 @@ func (t *Trees) Delete(ctx context.Context, ref Ref, cond Conditions) error {
 			if err := t.judge(&tx.View, p, s, ref, &node{kind: NodeContainer}, &cond, now); err != nil {
 				return err
 			}
+			if err := keepSnapshots(s); err != nil {
+				return err
+			}
 			return t.holdsTree(&tx.View, p, s, "", cond.Tokens, now)
 		})
 	}
@@ -293,4 +296,12 @@ func (c *core) dropLocks(tx *store.Tx, id uint64, path string) error {
 func beside(a, b string) (same, inside bool) {
 	a, b = strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/")
 	return a == b, b == "" || strings.HasPrefix(a, b+"/")
+}
+
+// keepSnapshots refuses to end a container whose snapshots would be lost.
+func keepSnapshots(s *scope) error {
+	if s.container.HasSnapshots() {
+		return errs.New("trees", errs.Forbidden, errs.HasSnapshots, "The container has snapshots: destroy them first.")
+	}
+	return nil
 }

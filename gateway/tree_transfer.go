@@ -197,7 +197,9 @@ func (w *transfer) source(tx *store.Tx) (scope, node, error) {
 	case !s.same(&w.from):
 		err = errs.New("trees", errs.Conflict, "", "The container was replaced meanwhile.")
 	case w.move && w.src.Object == "":
-		err = s.mayOwn(w.p)
+		if err = s.mayOwn(w.p); err == nil {
+			err = keepSnapshots(&s)
+		}
 	case w.move:
 		err = s.mayWrite(w.p)
 	}
@@ -220,7 +222,10 @@ func (w *transfer) destination(tx *store.Tx) (d scope, n node, ok bool, err erro
 	case !d.same(&w.to):
 		return d, node{}, false, errs.New("trees", errs.Conflict, "", "The container was replaced meanwhile.")
 	case w.dst.Object == "":
-		return d, node{kind: NodeContainer}, true, d.mayOwn(w.p)
+		if err := d.mayOwn(w.p); err != nil {
+			return d, node{}, false, err
+		}
+		return d, node{kind: NodeContainer}, true, keepSnapshots(&d)
 	}
 	if err := d.mayWrite(w.p); err != nil {
 		return d, node{}, false, err

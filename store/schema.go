@@ -295,7 +295,7 @@ func Covers(held []Guard, k kv.Key) bool {
 		tableEvents, tableQuarantine, tableVerified, tableOrphans:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
-		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) {
+		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {
 			return true
 		}
 		name, _, _ := bytes.Cut(k.Row[8:], []byte{0})

@@ -125,6 +125,38 @@ func (tx *Tx) keep(c *Container, old *Object, next *Content) {
 	tx.tx.Add(counterKey(CountDepotBytes, u64(c.Depot)), size)
 }
 
+// SharePast makes dst refer to the content of an object that a snapshot of
+// container c shows, live or past; its row is written back when it was not
+// shared before.
+func (tx *Tx) SharePast(c *Container, src *Object, dst *Content) error {
+	live, found, err := tx.Object(c.ID, src.Name)
+	if err != nil {
+		return err
+	}
+	if found && live.Born == src.Born {
+		tx.ShareContent(c, &live, dst)
+		return nil
+	}
+	k := historyKey(c.ID, src.Name, src.Born)
+	rows, err := tx.tx.Get(k)
+	if err != nil {
+		return err
+	}
+	if rows[0] == nil {
+		return fmt.Errorf("store: history of %q is gone", src.Name)
+	}
+	past, err := decodeHistory(k.Row, rows[0])
+	if err != nil {
+		return err
+	}
+	alone := past.Content.Owner == 0
+	tx.share(&past.Content, dst)
+	if alone && past.Content.Owner != 0 {
+		tx.tx.Put(k, encodeHistory(&past.Object, past.Ended))
+	}
+	return nil
+}
+
 // Snapshots lists a container's snapshots in order of their epochs.
 func (v *View) Snapshots(id uint64) ([]Snapshot, error) {
 	page, err := v.r.Scan(kv.Prefix(tableSnapshots, u64(id)), MaxSnapshots+1)

@@ -75,6 +75,8 @@ const (
 	NoObject       Reason = "no object"           // NotFound
 	NoDepot        Reason = "no depot"            // NotFound, Forbidden: no depot takes the container
 	NoDepotForUser Reason = "no depot for user"   // NotFound: the user is unknown or owns no depot
+	NoSnapshot     Reason = "no snapshot"         // NotFound
+	HasSnapshots   Reason = "has snapshots"       // Forbidden: snapshots of it would be lost
 	NoLock         Reason = "no lock"             // Precondition, Conflict: the token is not a lock here
 	NoParent       Reason = "no parent"           // Conflict: the parent folder is missing
 	ParentIsFile   Reason = "parent is a file"    // Conflict: an ancestor is a file

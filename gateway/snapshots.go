@@ -1,0 +1,448 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// Snapshots manages read-only views of containers as they were. Taking one is
+// a small write, whatever the container holds; what a snapshot shows costs
+// room only once it is replaced or deleted in the container. Owners of the
+// container only; who may read the container may read its snapshots.
+type Snapshots struct{ *core }
+
+// A Snapshot is one snapshot of a container.
+type Snapshot struct {
+	Name    string
+	Created time.Time
+	User    string
+}
+
+// maxSnapshotName is the longest name of a snapshot, in bytes.
+const maxSnapshotName = 256
+
+func checkSnapshotName(name string) error {
+	if err := names.Text(name); err != nil {
+		return err
+	}
+	if name == "" || len(name) > maxSnapshotName || !names.OnDrive(name) || names.Parent(name) != "" {
+		return errs.New("snapshots", errs.Invalid, errs.BadName, "A snapshot's name is one path element.")
+	}
+	return nil
+}
+
+var errNoSnapshot = errs.New("snapshots", errs.NotFound, errs.NoSnapshot, "There is no such snapshot.")
+
+// Create takes a snapshot of a container. Exists when the name is taken.
+func (n *Snapshots) Create(ctx context.Context, ref Ref, name string) error {
+	if err := checkSnapshotName(name); err != nil {
+		return err
+	}
+	p, now := auth.PrincipalOf(ctx), n.now()
+	at, err := n.owned(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return n.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		s, err := n.again(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		return n.create(tx, p, &s.container, name, now)
+	})
+}
+
+func (n *Snapshots) create(tx *store.Tx, p auth.Principal, c *store.Container, name string, now store.Stamp) error {
+	_, taken, err := tx.Snapshot(c.ID, name)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return errs.New("snapshots.Create", errs.Exists, "", "The snapshot exists already.")
+	}
+	list, err := tx.Snapshots(c.ID)
+	if err != nil {
+		return err
+	}
+	if len(list) >= store.MaxSnapshots {
+		return errs.New("snapshots.Create", errs.Forbidden, errs.TooMany, "The container has too many snapshots.")
+	}
+	tx.PutSnapshot(c, &store.Snapshot{Name: name, Created: now, User: p.User})
+	tx.AddJournal(n.journal("snapshot", p, c.ID, &store.Object{Name: name, Timestamp: now}))
+	return nil
+}
+
+// maxDepotLocks is how many depots one recursive snapshot may hold still.
+const maxDepotLocks = 60
+
+// CreateAll takes a snapshot of every container of an account at one moment.
+// Exists when any of them has one of that name; then none is taken.
+func (n *Snapshots) CreateAll(ctx context.Context, account, name string) error {
+	if err := checkSnapshotName(name); err != nil {
+		return err
+	}
+	p, now := auth.PrincipalOf(ctx), n.now()
+	depots, err := n.depotsIn(ctx, p, account)
+	if err != nil {
+		return err
+	}
+	if len(depots) > maxDepotLocks {
+		return errs.New("snapshots.CreateAll", errs.Forbidden, errs.TooMany, "The account has too many depots for one step.")
+	}
+	guards := []store.Guard{store.LockAccount(account, false)}
+	for id := range depots {
+		guards = append(guards, store.LockDepot(id, false))
+	}
+	return n.store.Update(ctx, guards, func(tx *store.Tx) error {
+		list, err := tx.Containers(account, store.Query{Limit: maxSpaces})
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			c := &list[i].Container
+			if !depots[c.Depot] {
+				return errs.New("snapshots.CreateAll", errs.Conflict, "", "A container was made meanwhile.")
+			}
+			if err := n.create(tx, p, c, name, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// depotsIn lists the depots of an account's containers, for its owner.
+func (n *Snapshots) depotsIn(ctx context.Context, p auth.Principal, account string) (map[uint64]bool, error) {
+	depots := make(map[uint64]bool)
+	err := n.store.View(ctx, func(v *store.View) error {
+		_, access, err := n.loadAccount(v, p, account)
+		if err != nil {
+			return err
+		}
+		if !access.Owner {
+			return refuse(p)
+		}
+		list, err := v.Containers(account, store.Query{Limit: maxSpaces + 1})
+		if len(list) > maxSpaces {
+			err = errs.New("snapshots.CreateAll", errs.Forbidden, errs.TooMany, "The account has too many containers for one step.")
+		}
+		for i := range list {
+			depots[list[i].Container.Depot] = true
+		}
+		return err
+	})
+	return depots, err
+}
+
+// owned reads a container ahead of a transaction, for its owner.
+func (c *core) owned(ctx context.Context, p auth.Principal, ref Ref) (at scope, err error) {
+	err = c.store.View(ctx, func(v *store.View) error {
+		if at, err = c.load(v, p, ref, nil); err != nil {
+			return err
+		}
+		return at.mayOwn(p)
+	})
+	return at, err
+}
+
+// again reads the container in the transaction, for its owner.
+func (c *core) again(tx *store.Tx, p auth.Principal, ref Ref, at *scope) (scope, error) {
+	s, err := c.load(&tx.View, p, ref, nil)
+	if err == nil {
+		err = s.mayOwn(p)
+	}
+	if err == nil && !s.same(at) {
+		err = errs.New("snapshots", errs.Conflict, "", "The container was replaced meanwhile.")
+	}
+	return s, err
+}
+
+// List returns a container's snapshots, oldest first, for who may list it.
+func (n *Snapshots) List(ctx context.Context, ref Ref) ([]Snapshot, error) {
+	p := auth.PrincipalOf(ctx)
+	var out []Snapshot
+	err := n.store.View(ctx, func(v *store.View) error {
+		s, err := n.load(v, p, ref, nil)
+		if err != nil {
+			return err
+		}
+		if err := s.mayList(p); err != nil {
+			return err
+		}
+		list, err := v.Snapshots(s.container.ID)
+		out = make([]Snapshot, len(list))
+		for i, s := range list {
+			out[i] = Snapshot{Name: s.Name, Created: s.Created.Time(), User: s.User}
+		}
+		return err
+	})
+	return out, err
+}
+
+// Destroy removes a snapshot; the room that only it held comes back in the
+// background.
+func (n *Snapshots) Destroy(ctx context.Context, ref Ref, name string) error {
+	p, now := auth.PrincipalOf(ctx), n.now()
+	at, err := n.owned(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return n.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		s, err := n.again(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		snap, found, err := tx.Snapshot(s.container.ID, name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errNoSnapshot
+		}
+		tx.AddJournal(n.journal("unsnapshot", p, s.container.ID, &store.Object{Name: name, Timestamp: now}))
+		return tx.DeleteSnapshot(&s.container, &snap, now)
+	})
+}
+
+// Open returns an object as a snapshot shows it, with its content.
+func (n *Snapshots) Open(ctx context.Context, ref Ref, name string) (Object, Content, error) {
+	if err := checkObjectRef(ref); err != nil {
+		return Object{}, nil, err
+	}
+	p := auth.PrincipalOf(ctx)
+	var obj store.Object
+	var s scope
+	var data []byte
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		var snap store.Snapshot
+		if s, snap, err = n.snapshot(v, p, ref, name); err != nil {
+			return err
+		}
+		if err := s.mayRead(p); err != nil {
+			return err
+		}
+		var found bool
+		obj, found, err = v.ObjectAt(s.container.ID, ref.Object, snap.Epoch)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errs.New("snapshots.Open", errs.NotFound, errs.NoObject, "")
+		}
+		if data = nil; obj.Content.Inline {
+			data, err = v.Inline(obj.Content)
+		}
+		return err
+	})
+	if err != nil {
+		return Object{}, nil, err
+	}
+	reader := store.NewInlineReader(data)
+	if !obj.Content.Inline && !obj.Content.Blob.IsZero() {
+		if reader, err = n.store.OpenBlob(ctx, obj.Content); err != nil {
+			return Object{}, nil, err
+		}
+	}
+	return fromObject(&obj), &counted{reader, n.traffic, s.container}, nil
+}
+
+// Objects returns a page of the names that a snapshot shows, in byte order:
+// those that begin with prefix and are greater than marker.
+func (n *Snapshots) Objects(ctx context.Context, ref Ref, name, prefix, marker string, limit int) ([]Object, error) {
+	p := auth.PrincipalOf(ctx)
+	var out []Object
+	err := n.store.View(ctx, func(v *store.View) error {
+		s, snap, err := n.snapshot(v, p, ref, name)
+		if err != nil {
+			return err
+		}
+		if err := s.mayList(p); err != nil {
+			return err
+		}
+		list, err := v.RecordsAt(s.container.ID, snap.Epoch, prefix, marker, min(limit, maxPage))
+		out = make([]Object, len(list))
+		for i := range list {
+			out[i] = fromObject(&list[i])
+		}
+		return err
+	})
+	return out, err
+}
+
+func (c *core) snapshot(v *store.View, p auth.Principal, ref Ref, name string) (scope, store.Snapshot, error) {
+	s, err := c.load(v, p, ref, nil)
+	if err != nil {
+		return s, store.Snapshot{}, err
+	}
+	if !s.access.List && !s.access.Read {
+		return s, store.Snapshot{}, refuse(p)
+	}
+	snap, found, err := v.Snapshot(s.container.ID, name)
+	if err == nil && !found {
+		err = errNoSnapshot
+	}
+	return s, snap, err
+}
+
+// Clone makes a new container with what a snapshot shows, by reference. It is
+// one step: Forbidden with TooMany above Config.MaxTree objects.
+func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) error {
+	if err := names.Container(to.Container); err != nil {
+		return err
+	}
+	p, now := auth.PrincipalOf(ctx), n.now()
+	at, err := n.owned(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	id, err := n.store.NewID()
+	if err != nil {
+		return err
+	}
+	depot, err := n.depotFor(ctx, p, to.Account)
+	if err != nil {
+		return err
+	}
+	return n.retryStronger(ctx, func(strong bool) []store.Guard {
+		guards := append(at.guards(false), createGuards(to, id, depot)...)
+		return append(guards, store.LockDepot(depot, !strong))
+	}, func(tx *store.Tx, strong bool) error {
+		s, err := n.again(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		list, err := n.shown(tx, &s, name)
+		if err != nil {
+			return err
+		}
+		if err := n.core.create(tx, p, to, id, depot, ContainerChange{}, now); err != nil {
+			return err
+		}
+		d, err := n.load(&tx.View, p, to, nil)
+		if err != nil {
+			return err
+		}
+		return n.restore(tx, &s, &d, list, strong, now)
+	})
+}
+
+// shown lists everything that a snapshot shows.
+func (n *Snapshots) shown(tx *store.Tx, s *scope, name string) ([]store.Object, error) {
+	snap, found, err := tx.Snapshot(s.container.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errNoSnapshot
+	}
+	list, err := tx.RecordsAt(s.container.ID, snap.Epoch, "", "", n.cfg.MaxTree+1)
+	if err == nil && len(list) > n.cfg.MaxTree {
+		err = errs.New("snapshots", errs.Forbidden, errs.TooMany, "The snapshot has too many objects for one step.")
+	}
+	return list, err
+}
+
+// restore writes objects of a snapshot of s into the container of d.
+func (n *Snapshots) restore(tx *store.Tx, s, d *scope, list []store.Object, strong bool, now store.Stamp) error {
+	var bytes int64
+	for i := range list {
+		bytes += list[i].Content.Size
+	}
+	u, err := readUsage(&tx.View, d)
+	if err != nil {
+		return err
+	}
+	if err := d.fits(u, bytes, int64(len(list)), strong); err != nil {
+		return err
+	}
+	for i := range list {
+		o := list[i]
+		if err := tx.SharePast(&s.container, &list[i], &o.Content); err != nil {
+			return err
+		}
+		o.Born = d.container.Epoch
+		if o.Expired(now) {
+			o.DeleteAt = 0 // what was alive in the snapshot is wanted back
+		}
+		old, found, err := tx.Object(d.container.ID, o.Name)
+		if err != nil {
+			return err
+		}
+		var replaced *store.Object
+		if found {
+			replaced = &old
+			o.Timestamp = old.Timestamp.After(now)
+		}
+		tx.PutObject(&d.container, replaced, &o, now)
+	}
+	return nil
+}
+
+// Rollback makes a container hold again what a snapshot shows: objects that
+// differ are replaced, those made since are deleted. Other snapshots stay as
+// they are. It is one step: Forbidden with TooMany above Config.MaxTree
+// objects. WebDAV locks end with the objects that they protect.
+func (n *Snapshots) Rollback(ctx context.Context, ref Ref, name string) error {
+	p, now := auth.PrincipalOf(ctx), n.now()
+	at, err := n.owned(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return n.retryStronger(ctx, func(strong bool) []store.Guard {
+		return append(at.guards(false), at.quotaGuards(strong)...)
+	}, func(tx *store.Tx, strong bool) error {
+		s, err := n.again(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		list, err := n.shown(tx, &s, name)
+		if err != nil {
+			return err
+		}
+		differ, err := n.removeNewer(tx, &s, list, now)
+		if err != nil {
+			return err
+		}
+		tx.AddJournal(n.journal("rollback", p, s.container.ID, &store.Object{Name: name, Timestamp: now}))
+		return n.restore(tx, &s, &s, differ, strong, now)
+	})
+}
+
+// removeNewer deletes the live objects that the list does not have and returns
+// those of the list that differ from what is live.
+func (n *Snapshots) removeNewer(tx *store.Tx, s *scope, list []store.Object, now store.Stamp) ([]store.Object, error) {
+	live, err := tx.Records(s.container.ID, store.Query{Limit: n.cfg.MaxTree + 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(live) > n.cfg.MaxTree {
+		return nil, errs.New("snapshots", errs.Forbidden, errs.TooMany, "The container has too many objects for one step.")
+	}
+	current := make(map[string]*store.Object, len(live))
+	for i := range live {
+		current[live[i].Name] = &live[i]
+	}
+	var differ []store.Object
+	for i := range list {
+		o := current[list[i].Name]
+		if o == nil || o.Born != list[i].Born || o.Timestamp != list[i].Timestamp {
+			differ = append(differ, list[i])
+		}
+		delete(current, list[i].Name)
+	}
+	for _, o := range live {
+		if current[o.Name] == nil {
+			continue
+		}
+		tx.DeleteObject(&s.container, &o, now)
+		if err := n.forgetPath(tx, s.container.ID, o.Name); err != nil {
+			return nil, err
+		}
+	}
+	return differ, nil
+}
