@@ -253,3 +253,76 @@ func (s *Store) saveClock(ctx context.Context) {
 		s.opt.Logger.Warn("recording the clock", "err", err)
 	}
 }
+
+// When the collector and the scrubber run by themselves.
+const (
+	upkeepEvery = 10 * time.Minute
+	sweepEvery  = 24 * time.Hour
+	scrubEvery  = 7 * 24 * time.Hour
+	metaSweep   = "sweep"
+)
+
+// runUpkeep runs the collector once a day and the scrubber once a week; a pass
+// of the scrubber that a stop cut off goes on after the next start.
+func (s *Store) runUpkeep(ctx context.Context) {
+	every := time.NewTicker(upkeepEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		err := s.Upkeep(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.opt.Logger.Warn("upkeep", "err", err)
+		}
+	}
+}
+
+// Upkeep runs the collector and the scrubber where they are due. The
+// background work calls it.
+func (s *Store) Upkeep(ctx context.Context) error {
+	swept, err := s.lastSweep(ctx)
+	if err != nil {
+		return err
+	}
+	if now := s.Now(); now.Time().Sub(swept.Time()) >= sweepEvery {
+		if _, err := s.Sweep(ctx, SweepOptions{Grace: s.opt.Grace}); err != nil {
+			return err
+		}
+		if err := s.saveSweep(ctx, now); err != nil {
+			return err
+		}
+	}
+	if s.opt.ScrubRate < 0 {
+		return nil
+	}
+	st, err := s.Scrubbed(ctx)
+	if err != nil || !st.Ended.IsZero() && s.Now().Time().Sub(st.Begun) < scrubEvery {
+		return err
+	}
+	_, err = s.Scrub(ctx, s.opt.ScrubRate)
+	return err
+}
+
+func (s *Store) lastSweep(ctx context.Context) (at Stamp, err error) {
+	err = s.engine.View(ctx, func(r kv.Reader) error {
+		rows, err := r.Get(metaKey(metaSweep))
+		if err != nil || rows[0] == nil {
+			at = 0
+			return err
+		}
+		n, err := decodeID(rows[0])
+		at = Stamp(n)
+		return err
+	})
+	return at, err
+}
+
+func (s *Store) saveSweep(ctx context.Context, at Stamp) error {
+	return s.engine.Update(ctx, []kv.Lock{{Key: metaKey(metaSweep)}}, func(tx kv.Tx) error {
+		tx.Put(metaKey(metaSweep), u64(uint64(at)))
+		return nil
+	})
+}

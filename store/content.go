@@ -66,7 +66,8 @@ func (d *damage) Unwrap() []error { return []error{blob.ErrCorrupt, d.cause} }
 // record was read. Content that is damaged or missing is an error, is put into
 // quarantine and raises an event; so it is, later, when the reader finds damage.
 func (s *Store) OpenObject(ctx context.Context, container uint64, o *Object) (ContentReader, error) {
-	r, err := s.OpenBlob(ctx, o.Content)
+	where := func() string { return fmt.Sprintf("container %d, object %q", container, o.Name) }
+	r, err := s.openBlob(ctx, o.Content, where)
 	if errs.Of(err) != errs.NotFound {
 		return r, err
 	}
@@ -81,7 +82,7 @@ func (s *Store) OpenObject(ctx context.Context, container uint64, o *Object) (Co
 	}
 	if found && now.Content.Blob == o.Content.Blob {
 		err = newDamage(o.Content, errors.New("the content is missing"))
-		s.quarantine(ctx, o.Content, fmt.Sprintf("container %d, object %q", container, o.Name), err)
+		s.quarantine(ctx, o.Content, where(), err)
 	}
 	return nil, err
 }
@@ -89,18 +90,23 @@ func (s *Store) OpenObject(ctx context.Context, container uint64, o *Object) (Co
 // OpenBlob opens content that lies in a blob, see OpenObject. errs.NotFound
 // when there is no such blob.
 func (s *Store) OpenBlob(ctx context.Context, c Content) (ContentReader, error) {
+	return s.openBlob(ctx, c, func() string { return "" })
+}
+
+// openBlob is OpenBlob for content of which where says what refers to it.
+func (s *Store) openBlob(ctx context.Context, c Content, where func() string) (ContentReader, error) {
 	if s.bad.has(c.Blob) {
 		return nil, newDamage(c, errQuarantined)
 	}
 	r, err := s.openChecked(ctx, c)
 	if errors.Is(err, blob.ErrCorrupt) {
-		s.quarantine(ctx, c, "", err)
+		s.quarantine(ctx, c, where(), err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	return &watched{r, func(err error) { s.quarantine(ctx, c, "", err) }}, nil
+	return &watched{r, func(err error) { s.quarantine(ctx, c, where(), err) }}, nil
 }
 
 // openChecked opens a blob that must have the size that its object says.

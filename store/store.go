@@ -48,6 +48,9 @@ type Options struct {
 	Rand        io.Reader        // default crypto/rand
 	Logger      *slog.Logger     // default: none
 	InlineLimit int              // default DefaultInlineLimit, at most MaxInlineLimit; -1: everything in blobs
+
+	Grace     time.Duration // of the collector; default DefaultGrace
+	ScrubRate int64         // bytes a second; default DefaultScrubRate; negative: no scrubber
 }
 
 // Store is the typed store over an engine and blobs. Safe for concurrent use.
@@ -68,9 +71,12 @@ type Store struct {
 	inFlight inFlight      // uploads whose blobs no record names yet
 	bad      badSet
 	recent   recentEvents
-	stop     context.CancelFunc
-	done     sync.WaitGroup
-	once     sync.Once
+
+	sweeping, scrubbing sync.Mutex // one collector and one scrubber at a time
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+	once sync.Once
 }
 
 // Open opens the store in an engine, which is initialised when it is empty,
@@ -88,6 +94,12 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	}
 	if opt.InlineLimit == 0 {
 		opt.InlineLimit = DefaultInlineLimit
+	}
+	if opt.Grace <= 0 {
+		opt.Grace = DefaultGrace
+	}
+	if opt.ScrubRate == 0 {
+		opt.ScrubRate = DefaultScrubRate
 	}
 	if opt.InlineLimit > MaxInlineLimit {
 		return nil, fmt.Errorf("store: inline limit %d is above %d", opt.InlineLimit, MaxInlineLimit)
@@ -110,6 +122,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	s.done.Go(func() { s.runReleaser(background) })
 	s.done.Go(func() { s.runClock(background) })
 	s.done.Go(func() { s.runExpiry(background) })
+	s.done.Go(func() { s.runUpkeep(background) })
 	return s, nil
 }
 
