@@ -62,6 +62,9 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 	if err := names.Container(ref.Container); err != nil {
 		return false, err
 	}
+	if err := c.roomOnDisk(); err != nil {
+		return false, err
+	}
 	p, now := auth.PrincipalOf(ctx), c.now()
 	id, err := c.store.NewID()
 	if err != nil {

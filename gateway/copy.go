@@ -30,6 +30,9 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 	if err := c.checkArguments(ctx); err != nil {
 		return Object{}, PutResult{}, err
 	}
+	if err := o.roomOnDisk(); err != nil {
+		return Object{}, PutResult{}, err
+	}
 	return c.run(ctx)
 }
 

@@ -71,6 +71,7 @@ type core struct {
 	cfg     Config
 	hints   *lru.Cache[[2]string, hint]
 	users   *userCache
+	pending *reservations
 	traffic *traffic
 }
 
@@ -91,7 +92,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, users: users}
+	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, users: users, pending: newReservations()}
 	c.traffic = startTraffic(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{c},

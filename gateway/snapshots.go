@@ -43,6 +43,9 @@ func (n *Snapshots) Create(ctx context.Context, ref Ref, name string) error {
 	if err := checkSnapshotName(name); err != nil {
 		return err
 	}
+	if err := n.roomOnDisk(); err != nil {
+		return err
+	}
 	p, now := auth.PrincipalOf(ctx), n.now()
 	at, err := n.owned(ctx, p, ref)
 	if err != nil {
@@ -293,6 +296,9 @@ func (c *core) snapshot(v *store.View, p auth.Principal, ref Ref, name string) (
 // one step: Forbidden with TooMany above Config.MaxTree objects.
 func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) error {
 	if err := names.Container(to.Container); err != nil {
+		return err
+	}
+	if err := n.roomOnDisk(); err != nil {
 		return err
 	}
 	p, now := auth.PrincipalOf(ctx), n.now()

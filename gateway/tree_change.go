@@ -21,6 +21,9 @@ func (t *Trees) MakeFolder(ctx context.Context, ref Ref, cond Conditions) error 
 	case ref.Object == "":
 		return t.makeContainer(ctx, ref, cond)
 	}
+	if err := t.roomOnDisk(); err != nil {
+		return err
+	}
 	p, now := auth.PrincipalOf(ctx), t.now()
 	path := strings.TrimSuffix(ref.Object, "/") + "/"
 	at, err := t.locateParent(ctx, p, ref)

@@ -36,6 +36,9 @@ func (t *Trees) Lock(ctx context.Context, ref Ref, req LockRequest) (lock Lock, 
 	if ref.Container == "" {
 		return Lock{}, false, errs.New("trees.Lock", errs.Forbidden, errs.ProtectedRoot, "The root cannot be locked.")
 	}
+	if err := t.roomOnDisk(); err != nil {
+		return Lock{}, false, err
+	}
 	p, now := auth.PrincipalOf(ctx), t.now()
 	at, err := t.locateParent(ctx, p, ref)
 	if err != nil {

@@ -33,6 +33,9 @@ func (t *Trees) PatchProps(ctx context.Context, ref Ref, patch PropPatch) error 
 			return err
 		}
 	}
+	if err := t.roomOnDisk(); err != nil {
+		return err
+	}
 	p, now := auth.PrincipalOf(ctx), t.now()
 	at, err := t.locate(ctx, p, ref)
 	if err != nil {

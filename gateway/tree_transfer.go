@@ -46,6 +46,11 @@ func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, mov
 	if err := w.checkArguments(); err != nil {
 		return false, err
 	}
+	if !move {
+		if err := w.roomOnDisk(); err != nil {
+			return false, err
+		}
+	}
 	if err := w.look(ctx); err != nil {
 		return false, err
 	}

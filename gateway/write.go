@@ -31,6 +31,8 @@ type put struct {
 	old   *store.Object // nil when the name is new or expired
 	row   *store.Object // what the write replaces, expired or not
 	usage usage
+	// others are the bytes that other uploads have reserved.
+	othersDepot, othersAccount int64
 }
 
 // Put stores body under ref and makes it visible in one step: readers see the
@@ -43,10 +45,18 @@ func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptio
 	if err := w.checkArguments(ctx); err != nil {
 		return PutResult{}, err
 	}
+	if err := o.roomOnDisk(); err != nil {
+		return PutResult{}, err
+	}
 	err := o.store.View(ctx, func(v *store.View) error { return w.examine(v, max(opt.Size, opt.Expected), true) })
 	if err != nil {
 		return PutResult{}, err
 	}
+	release, err := w.reserve(max(opt.Size, opt.Expected))
+	if err != nil {
+		return PutResult{}, err
+	}
+	defer release()
 	up := o.store.NewUpload(ctx, algorithms(opt.Digests)...)
 	defer up.Close()
 	if err := w.receive(up, body); err != nil {
@@ -187,8 +197,30 @@ func (w *put) judgeQuota(v *store.View, size int64, exclusive bool) error {
 	if w.row != nil {
 		old, objects = w.row.Content.Size, 0
 	}
+	usage.depotBytes += w.othersDepot
+	usage.accountBytes += w.othersAccount
 	w.usage = usage
 	return w.scope.fits(usage, max(size, 0)-old, objects, exclusive)
+}
+
+// reserve takes the room that the body is going to need, while other uploads
+// of the same depot are on their way.
+func (w *put) reserve(size int64) (release func(), err error) {
+	if !w.scope.limited() {
+		return func() {}, nil
+	}
+	var old int64
+	if w.row != nil {
+		old = w.row.Content.Size
+	}
+	return w.pending.take(&w.scope.container, size-old, func(depot, account int64) error {
+		w.othersDepot, w.othersAccount = depot, account
+		usage := w.usage
+		usage.depotBytes += depot
+		usage.accountBytes += account
+		w.usage = usage
+		return w.scope.fits(usage, max(size, 0)-old, 0, true)
+	})
 }
 
 // receive reads the body and compares it with what was promised.
