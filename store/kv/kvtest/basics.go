@@ -244,6 +244,9 @@ func canceledWaiting(t *testing.T, e kv.Engine) {
 	outer := background(t)
 	go func() {
 		first <- e.Update(outer, all(), func(tx kv.Tx) error {
+			if _, err := tx.Get(key("first")); err != nil { // by now the locks are held
+				return err
+			}
 			started <- struct{}{}
 			<-release
 			tx.Put(key("first"), nil)
@@ -255,6 +258,9 @@ func canceledWaiting(t *testing.T, e kv.Engine) {
 	defer cancel()
 	var ran atomic.Bool
 	err := e.Update(ctx, all(), func(tx kv.Tx) error {
+		if _, err := tx.Get(key("first")); err != nil { // the locks may be taken along with the first read
+			return err
+		}
 		ran.Store(true)
 		tx.Put(key("second"), nil)
 		return nil

@@ -47,14 +47,14 @@ func exclusiveLocks(t *testing.T, e kv.Engine) {
 	together(t, 8, func(int) error {
 		for range 50 {
 			err := e.Update(t.Context(), []kv.Lock{lock("x"), lock("y"), lock("x")}, func(tx kv.Tx) error {
+				values, err := tx.Get(key("x")) // by now the locks are held
+				if err != nil {
+					return err
+				}
 				if n := inside.Add(1); n > most.Load() {
 					most.Store(n)
 				}
 				defer inside.Add(-1)
-				values, err := tx.Get(key("x"))
-				if err != nil {
-					return err
-				}
 				runtime.Gosched()
 				tx.Put(key("x"), amount(int(kv.Counter(values[0]))+1))
 				return nil
