@@ -259,14 +259,15 @@ func (s *server) welcome(first firstUser, secrets secretsFromEnv) {
 
 // firstSteps prints a command to paste for each door.
 func (s *server) firstSteps(b *strings.Builder, first firstUser) {
-	shown, given := first.password.Reveal(), "(shown only now)"
+	shown, given, quote := first.password.Reveal(), "(shown only now)", "'"
 	if fromEnv(s.env) {
-		shown, given = "$ENTREPOT_ADMIN_PASSWORD", "(from ENTREPOT_ADMIN_PASSWORD)"
+		// The pasted shell shall put the variable's value there.
+		shown, given, quote = "$ENTREPOT_ADMIN_PASSWORD", "(from ENTREPOT_ADMIN_PASSWORD)", `"`
 	}
 	fmt.Fprintf(b, "\nThis is the first start. Administrator: user %s, password %s  %s\n", adminName, shown, given)
 	fmt.Fprintf(b, "Try:\n")
-	fmt.Fprintf(b, "  swift -A %s/auth/v1.0 -U %s:%s -K '%s' upload docs README.md\n", s.url, adminName, adminName, shown)
-	fmt.Fprintf(b, "  curl -u '%s:%s' %s%s/docs/README.md\n", adminName, shown, s.url, s.config.DAV.Prefix)
+	fmt.Fprintf(b, "  swift -A %s/auth/v1.0 -U %s:%s -K %s upload docs README.md\n", s.url, adminName, adminName, quote+shown+quote)
+	fmt.Fprintf(b, "  curl -u %s %s%s/docs/README.md\n", quote+adminName+":"+shown+quote, s.url, s.config.DAV.Prefix)
 	if s.onLoopback() {
 		salt := s.config.Data + "/" + secretsName + "/" + depotSalt
 		fmt.Fprintf(b, "  body=\"<teamdrive><command>getdepotdata</command><requesttime>$(date +%%s)</requesttime><username>%s</username></teamdrive>\"\n", adminName)

@@ -1,7 +1,6 @@
 package clients_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ const (
 )
 
 // trouble is what no log of a sound gateway has.
-var trouble = regexp.MustCompile(`(?m)^panic:|^goroutine \d+ \[|^fatal error:|DATA RACE|level=ERROR`)
+var trouble = regexp.MustCompile(`^panic:|^goroutine \d+ \[|^fatal error:|DATA RACE|level=ERROR`)
 
 // setting says how to start a gateway; the zero value is a new store and the
 // administrator's password from the environment.
@@ -100,8 +99,11 @@ func (s *server) end() {
 	if !s.over() {
 		s.stop()
 	}
-	if found := trouble.FindString(s.logs.String()); found != "" {
-		s.t.Errorf("the gateway's log has %q", found)
+	for _, line := range lines(s.logs.String()) {
+		// A full depot answers 507 over WebDAV; that is no fault of the gateway.
+		if trouble.MatchString(line) && !strings.Contains(line, `kind="over quota"`) {
+			s.t.Errorf("the gateway's log has %q", line)
+		}
 	}
 	if s.t.Failed() {
 		s.t.Logf("the end of the gateway's log:\n%s", s.logs.tail(8000))
@@ -291,8 +293,8 @@ func last(s string, n int) string { return s[max(0, len(s)-n):] }
 // lines splits text into its lines without the last, empty one.
 func lines(text string) []string {
 	var out []string
-	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
-		out = append(out, s.Text())
+	for line := range strings.Lines(text) {
+		out = append(out, strings.TrimSuffix(line, "\n"))
 	}
 	return out
 }
