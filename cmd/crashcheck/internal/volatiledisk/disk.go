@@ -91,7 +91,7 @@ func (d *Disk) cut(rng *rand.Rand, keep float64) Loss {
 	slices.Sort(numbers) // so that one seed gives one outcome
 	for _, n := range numbers {
 		versions := d.cache[n]
-		if rng.Float64() >= keep {
+		if keep <= 0 || rng.Float64() >= keep {
 			loss.Lost++
 			continue
 		}

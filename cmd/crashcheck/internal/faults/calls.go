@@ -1,0 +1,227 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"entrepot/cmd/crashcheck/internal/process"
+	"entrepot/cmd/crashcheck/internal/wire"
+)
+
+// killAtRandom is C1: once to three times in one data directory the gateway is
+// killed 50 to 3,000 ms into a load.
+func (b *bench) killAtRandom(ctx context.Context) error {
+	rng := random(b.seed, "C1")
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	laps := 1 + rng.IntN(3)
+	b.result.Variant = fmt.Sprintf("%d kills", laps)
+	for range laps {
+		g, err := b.start(ctx)
+		if err != nil {
+			b.report.Add("the gateway does not start: %v", err)
+			return ctx.Err()
+		}
+		after := time.Duration(50*math.Pow(60, rng.Float64())) * time.Millisecond
+		timer := time.AfterFunc(after, g.Kill)
+		b.loadUntil(ctx, g, time.Minute)
+		timer.Stop()
+		g.Kill()
+		b.result.Points++
+		if err := b.verify(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A call is a system call by which the gateway writes, and how often one
+// thread makes it within the patience of a run, roughly.
+type call struct {
+	name string
+	most int
+}
+
+func calls() []call {
+	return []call{
+		{"write", 200}, {"pwrite64", 200}, {"fdatasync", 200}, {"fsync", 60},
+		{"renameat", 60}, {"unlinkat", 60}, {"mkdirat", 30}, {"openat", 100}, {"ftruncate", 2},
+	}
+}
+
+// callOf takes the calls in turn, and for each the numbers from 1 to its most.
+func callOf(seed uint64) (name string, n int) {
+	all := calls()
+	c := all[seed%uint64(len(all))]
+	return c.name, 1 + int(seed/uint64(len(all))%uint64(c.most))
+}
+
+// killAtCall is C2: the thread that makes a call for the Nth time takes the
+// process with it. The first calls fall into the start, which is recovery
+// when the gateway was killed before.
+func (b *bench) killAtCall(ctx context.Context) error {
+	name, n := callOf(b.seed)
+	b.result.Variant = fmt.Sprintf("%s %d", name, n)
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	g, ended, err := b.startBroken(ctx, fmt.Sprintf("%s:signal=KILL:when=%d", name, n))
+	if err != nil {
+		return err
+	}
+	if !ended {
+		ended = b.loadUntil(ctx, g, callPatience)
+		g.Kill()
+	}
+	if ended {
+		b.result.Points++
+	}
+	return b.verify(ctx)
+}
+
+// killFirstStart is C17: the first start of all is killed, at a call or at a
+// moment within a second, up to three times in a row.
+func (b *bench) killFirstStart(ctx context.Context) error {
+	rng := random(b.seed, "C17")
+	var tried []string
+	for range 1 + rng.IntN(3) {
+		name, n := callOf(rng.Uint64())
+		n = 1 + n%12
+		inject := fmt.Sprintf("%s:signal=KILL:when=%d", name, n)
+		g, ended, err := b.startBroken(ctx, inject)
+		if err != nil {
+			return err
+		}
+		tried = append(tried, fmt.Sprintf("%s %d", name, n))
+		if !ended {
+			ended = b.endWithin(ctx, g, time.Duration(rng.IntN(1000))*time.Millisecond)
+		}
+		if ended {
+			b.result.Points++
+		}
+	}
+	b.result.Variant = strings.Join(tried, ", ")
+	if err := b.prepare(ctx); err != nil {
+		b.report.Add("after a crash in the first start: %v", err)
+		return ctx.Err()
+	}
+	return b.verify(ctx)
+}
+
+// endWithin lets a gateway that started run on for a while and kills it. It
+// has met its fault either way.
+func (b *bench) endWithin(ctx context.Context, g *process.Gateway, d time.Duration) bool {
+	select {
+	case <-g.Ended():
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+	g.Kill()
+	return true
+}
+
+// failCall is C3: a call fails with EIO, once or from then on. After a failed
+// sync or commit the gateway accepts no more writes, and it reads on.
+func (b *bench) failCall(ctx context.Context) error {
+	name, n := callOf(b.seed / 2)
+	inject := fmt.Sprintf("%s:error=EIO:when=%d", name, n)
+	b.result.Variant = fmt.Sprintf("%s %d once", name, n)
+	if b.seed%2 == 1 && name != "write" && name != "openat" { // the last two are how a server talks at all
+		inject += "+"
+		b.result.Variant = fmt.Sprintf("%s %d on", name, n)
+	}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	if err := b.meetError(ctx, inject); err != nil {
+		return err
+	}
+	return b.verify(ctx)
+}
+
+// meetError runs a load into an injected error and judges the gateway that
+// lives on.
+func (b *bench) meetError(ctx context.Context, inject string) error {
+	g, ended, err := b.startBroken(ctx, inject)
+	hit, traceErr := process.Injections(b.tracePath())
+	if err != nil && len(hit) > 0 && ctx.Err() == nil {
+		// A start that failed and did not end: the line that says "ready" may
+		// have been the write that failed.
+		if talked(hit) {
+			b.result.Points++
+			return nil
+		}
+		b.report.Add("a start that met %s hangs: %v", hit[0].Line, err)
+		return nil
+	}
+	if err != nil || traceErr != nil {
+		return fmt.Errorf("starting with a fault: %w, %w", err, traceErr)
+	}
+	if ended {
+		b.result.Points++
+		return nil
+	}
+	defer g.Kill()
+	if b.loadUntilHit(ctx, g) {
+		b.report.Add("the gateway ended by itself after an I/O error")
+	}
+	hit, err = process.Injections(b.tracePath())
+	if err != nil || len(hit) == 0 || !g.Alive() {
+		return err
+	}
+	b.result.Points++
+	b.judgeAfterError(ctx, hit)
+	return nil
+}
+
+// loadUntilHit drives the gateway until a while after the first injection.
+func (b *bench) loadUntilHit(ctx context.Context, g *process.Gateway) (ended bool) {
+	for deadline := time.Now().Add(callPatience); time.Now().Before(deadline); {
+		if b.loadUntil(ctx, g, 150*time.Millisecond) {
+			return true
+		}
+		if hit, err := process.Injections(b.tracePath()); err == nil && len(hit) > 0 {
+			return b.loadUntil(ctx, g, 250*time.Millisecond)
+		}
+	}
+	return false
+}
+
+// talked tells whether only writes to pipes and sockets were hit.
+func talked(hit []process.Injection) bool {
+	for _, i := range hit {
+		if i.Call != "write" || strings.HasPrefix(i.Path, "/") {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeAfterError holds a living gateway to the rules after a failed write:
+// reads are served; after a failed sync, or a failed write of the database,
+// nothing is written any more.
+func (b *bench) judgeAfterError(ctx context.Context, hit []process.Injection) {
+	if served, tried := b.fleet.Read(ctx, b.client); served < tried && !talked(hit) {
+		b.report.Add("after %s only %d of %d reads were served", hit[0].Line, served, tried)
+	}
+	final := ""
+	for _, i := range hit {
+		database := strings.HasSuffix(i.Path, "entrepot.db")
+		if i.Call == "fsync" || i.Call == "fdatasync" || database && (i.Call == "pwrite64" || i.Call == "ftruncate") {
+			final = i.Line
+			break
+		}
+	}
+	if final == "" {
+		return
+	}
+	for _, large := range []bool{false, true} {
+		if a := b.fleet.Put(ctx, b.client, "probe", large); a.Outcome() == wire.OK {
+			b.report.Add("after %s a PUT (large: %v) was accepted; writing has to stop", final, large)
+		}
+	}
+}
