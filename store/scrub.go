@@ -153,6 +153,7 @@ type claim struct {
 	container uint64
 	object    Object
 	row       []byte // inline content as it is kept
+	outcome   error  // of a check made while the row was at hand
 }
 
 // scrubStep does the next page of a pass.
