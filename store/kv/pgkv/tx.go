@@ -9,7 +9,7 @@ import (
 )
 
 // errCounter: Add was used outside Options.Counters.
-var errCounter = errors.New("pgkv: Add to a table that is not among Options.Counters")
+var errCounter = fmt.Errorf("%w: Add to a table that is not among Options.Counters", kv.ErrLimit)
 
 // errOccupied: MovePrefix found rows where it was to put others, or counters,
 // which have no other name.

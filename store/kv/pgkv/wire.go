@@ -89,8 +89,12 @@ func parseInt(b []byte) int64 {
 // parseBool decodes a binary boolean.
 func parseBool(b []byte) bool { return len(b) == 1 && b[0] != 0 }
 
-// slabSize is the size in bytes of the blocks of a slab.
-const slabSize = 16 << 10
+// Sizes in bytes of the blocks of a slab, each of which is twice as large as
+// the one before.
+const (
+	firstSlab = 1 << 10
+	lastSlab  = 64 << 10
+)
 
 // A slab holds copies of what a transaction read. The zero slab is ready.
 type slab struct{ block []byte }
@@ -100,11 +104,11 @@ func (s *slab) copy(b []byte) []byte {
 	if b == nil {
 		return nil
 	}
-	if len(b) > slabSize/4 {
+	if len(b) > lastSlab/4 {
 		return append(make([]byte, 0, len(b)), b...)
 	}
 	if cap(s.block)-len(s.block) < len(b) || s.block == nil {
-		s.block = make([]byte, 0, slabSize)
+		s.block = make([]byte, 0, max(min(2*cap(s.block), lastSlab), firstSlab, len(b)))
 	}
 	at := len(s.block)
 	s.block = append(s.block, b...)
