@@ -43,14 +43,15 @@ const (
 	tableQuarantine   kv.Table = 28 // blob → Quarantined; damaged content, kept but not served
 	tableSnapshots    kv.Table = 30 // id name → Snapshot
 	tableVerified     kv.Table = 29 // blob → time; when the scrubber last found it sound
+	tableSamples      kv.Table = 32 // kind of day → Sample
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
 )
 
 // Tables lists every table with whether an Add may touch it, for engines that
 // lay counters out differently and for tools that walk the whole store.
 func Tables() []kv.Table {
-	all := make([]kv.Table, 0, tableOrphans)
-	for t := tableMeta; t <= tableOrphans; t++ {
+	all := make([]kv.Table, 0, tableSamples)
+	for t := tableMeta; t <= tableSamples; t++ {
 		all = append(all, t)
 	}
 	return all
@@ -292,7 +293,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	}
 	switch k.Table {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
-		tableEvents, tableQuarantine, tableVerified, tableOrphans:
+		tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {

@@ -123,6 +123,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	s.done.Go(func() { s.runClock(background) })
 	s.done.Go(func() { s.runExpiry(background) })
 	s.done.Go(func() { s.runUpkeep(background) })
+	s.done.Go(func() { s.runSamples(background) })
 	return s, nil
 }
 
