@@ -24,16 +24,19 @@ import (
 
 // disk is a gateway over the engines of the product, on disk.
 type disk struct {
-	b     *testing.B
-	dir   string
-	g     *gateway.Gateway
-	ctx   context.Context
-	close func()
+	b      *testing.B
+	dir    string
+	inline int // limit in bytes; 0: the product's
+	g      *gateway.Gateway
+	ctx    context.Context
+	close  func()
 }
 
-func newDisk(b *testing.B) *disk {
+func newDisk(b *testing.B) *disk { return newDiskInline(b, 0) }
+
+func newDiskInline(b *testing.B, inline int) *disk {
 	b.Helper()
-	d := &disk{b: b, dir: b.TempDir()}
+	d := &disk{b: b, dir: b.TempDir(), inline: inline}
 	d.open()
 	b.Cleanup(func() { d.close() })
 	err := d.g.Accounts.AddUser(b.Context(), gateway.NewUser{Name: "u", Account: "test", Role: auth.RoleOwner})
@@ -58,7 +61,7 @@ func (d *disk) open() {
 	if err != nil {
 		d.b.Fatal(err)
 	}
-	s, err := store.Open(ctx, engine, blobs, store.Options{})
+	s, err := store.Open(ctx, engine, blobs, store.Options{InlineLimit: d.inline})
 	if err != nil {
 		d.b.Fatal(err)
 	}
@@ -254,4 +257,73 @@ func (d *disk) crash() time.Duration {
 		d.b.Error(err)
 	}
 	return took
+}
+
+// BenchmarkInline compares content in the database with content in files, by
+// size: where the lines cross is where the limit belongs. It reports what
+// reaches the disk for each byte of content.
+func BenchmarkInline(b *testing.B) {
+	for _, kib := range []int{1, 4, 8, 16, 32, 48} {
+		for _, workers := range []int{1, 32} {
+			for how, limit := range map[string]int{"database": store.MaxInlineLimit, "file": -1} {
+				b.Run(fmt.Sprintf("%dKiB/%dwriters/%s", kib, workers, how), func(b *testing.B) {
+					d := newDiskInline(b, limit)
+					body := bytes.Repeat([]byte("x"), kib<<10)
+					before := written(b)
+					b.ResetTimer()
+					each(workers, b.N, func(i int) { d.put(fmt.Sprintf("o%09d", i), body) })
+					b.StopTimer()
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
+					b.ReportMetric(float64(written(b)-before)/float64(b.N*len(body)), "written/byte")
+				})
+			}
+		}
+	}
+}
+
+// written returns how many bytes this process has caused to be written to
+// disk, where the system tells.
+func written(b *testing.B) int64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if v, ok := strings.CutPrefix(line, "write_bytes: "); ok {
+			n, err := strconv.ParseInt(v, 10, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+	}
+	return 0
+}
+
+// BenchmarkGrowth overwrites and deletes for a while and reports how large the
+// database is for each byte that it holds.
+func BenchmarkGrowth(b *testing.B) {
+	d := newDisk(b)
+	body := bytes.Repeat([]byte("x"), 2<<10)
+	b.ResetTimer()
+	each(32, b.N, func(i int) {
+		name := fmt.Sprintf("o%04d", i%5000)
+		d.put(name, body)
+		if i%7 == 0 {
+			// Somebody else may have been faster.
+			_ = d.g.Objects.Delete(d.ctx, ref("c", name), nil)
+		}
+	})
+	b.StopTimer()
+	c, err := d.g.Containers.Get(d.ctx, ref("c", ""))
+	if err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(d.dir, "db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/float64(max(c.Bytes, 1)), "file/content")
+	b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
 }
