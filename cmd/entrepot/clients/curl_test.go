@@ -27,6 +27,7 @@ func (s *server) curl(t *testing.T, path string, args ...string) (status, body s
 }
 
 func TestCurlPutsReadsRangesAndConditions(t *testing.T) {
+	t.Parallel()
 	need(t, "curl", "curl")
 	s := start(t, setting{})
 	dir := t.TempDir()
@@ -73,6 +74,7 @@ func TestCurlPutsReadsRangesAndConditions(t *testing.T) {
 // A path that could mean another resource than the one it names is refused,
 // never cleaned; Swift takes such bytes as a part of the name.
 func TestCurlRawPaths(t *testing.T) {
+	t.Parallel()
 	need(t, "curl", "curl")
 	s := start(t, setting{})
 	file := filepath.Join(t.TempDir(), "a")
@@ -126,6 +128,7 @@ func TestCurlRawPaths(t *testing.T) {
 }
 
 func TestXMLWithDoctypeIsRefused(t *testing.T) {
+	t.Parallel()
 	need(t, "curl", "curl")
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
@@ -162,6 +165,7 @@ func (s *server) rawPut(t *testing.T, path, headers, body string) {
 }
 
 func TestUploadThatEndsEarlyKeepsOldContent(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	tok := s.token(admin)
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")

@@ -14,6 +14,7 @@ var litmusSummary = regexp.MustCompile("(?m)^<- summary for `(\\w+)': of (\\d+) 
 // All five suites of litmus 0.13, at the root of an account's tree and inside
 // a container.
 func TestLitmusPassesEveryTest(t *testing.T) {
+	t.Parallel()
 	need(t, "litmus", "litmus")
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
@@ -53,6 +54,7 @@ func (s *server) cadaver(t *testing.T, path, session string) string {
 }
 
 func TestCadaverSession(t *testing.T) {
+	t.Parallel()
 	need(t, "cadaver", "cadaver")
 	s := start(t, setting{})
 	dir := t.TempDir()

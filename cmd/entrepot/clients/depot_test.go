@@ -61,6 +61,7 @@ func (s *server) createDepot(t *testing.T, user string, limit int) string {
 }
 
 func TestShellScriptAdministersDepots(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	id := s.createDepot(t, "erika", 5<<20)
 	s.entrepot("erika's\n", "user", "passwd", "erika", "--password-file", "-")
@@ -94,6 +95,7 @@ func TestShellScriptAdministersDepots(t *testing.T) {
 }
 
 func TestDepotRefusesWrongProofs(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	user := "<username>admin</username>"
 	ok := s.depot(t, "getdepotdata", user)
@@ -120,6 +122,7 @@ func TestDepotRefusesWrongProofs(t *testing.T) {
 }
 
 func TestDepotRefusesForeignAddress(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{env: []string{"ENTREPOT_DEPOT_ALLOW=10.9.8.7"}})
 	if got := s.depot(t, "getdepotdata", "<username>admin</username>"); got.Exception.Primary != "-30000" {
 		t.Errorf("call from an address that is not listed: %+v", got)
@@ -128,6 +131,7 @@ func TestDepotRefusesForeignAddress(t *testing.T) {
 
 // The page for people shows the same script that these tests run.
 func TestDepotScriptIsTheDocumentedOne(t *testing.T) {
+	t.Parallel()
 	script, err := os.ReadFile("testdata/depot.sh")
 	if err != nil {
 		t.Fatal(err)

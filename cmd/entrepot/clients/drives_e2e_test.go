@@ -3,7 +3,9 @@
 package clients_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +51,7 @@ func (s *server) davfs(t *testing.T, path string) (dir string, unmount func()) {
 	// 6.15 cannot read directories.
 	for name, text := range map[string]string{
 		secrets: fmt.Sprintf("%s%s %s \"%s\"\n", s.url, path, admin.user, admin.password),
-		conf:    fmt.Sprintf("secrets %s\ncache_dir %s\nbuf_size 64\nuse_locks 1\ndelay_upload 0\n", secrets, filepath.Join(home, "cache")),
+		conf:    fmt.Sprintf("secrets %s\nbuf_size 64\nuse_locks 1\ndelay_upload 0\n", secrets),
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -75,7 +77,19 @@ func (s *server) davfs(t *testing.T, path string) (dir string, unmount func()) {
 	return dir, unmount
 }
 
-// rcloneMount mounts the container box with rclone.
+// freePort returns a port that nobody listens on just now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// rcloneMount mounts the container box with rclone. What is written reaches
+// the gateway some time after the file is closed; unmount waits for that.
 func (s *server) rcloneMount(t *testing.T) (dir string, unmount func()) {
 	t.Helper()
 	need(t, "fusermount3", "fuse3")
@@ -85,7 +99,9 @@ func (s *server) rcloneMount(t *testing.T) (dir string, unmount func()) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	args := r.command("mount", "gate:box", dir, "--vfs-cache-mode", "writes", "--vfs-write-back", "0s", "--cache-dir", t.TempDir(), "--dir-cache-time", "1s").args
+	control := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	args := r.command("mount", "gate:box", dir, "--vfs-cache-mode", "writes", "--vfs-write-back", "2s",
+		"--cache-dir", t.TempDir(), "--rc", "--rc-no-auth", "--rc-addr", control).args
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = cleanEnv()
 	out := &log{}
@@ -99,12 +115,17 @@ func (s *server) rcloneMount(t *testing.T) (dir string, unmount func()) {
 			return
 		}
 		gone = true
-		// SIGTERM unmounts and ends when all is written.
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
+		if unmount, err := exec.Command("fusermount3", "-u", dir).CombinedOutput(); err != nil {
+			t.Errorf("fusermount3: %v %s", err, unmount)
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
 		}
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("rclone mount: %v\n%s", err, out)
+			t.Errorf("rclone mount: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("rclone mount says:\n%s", out.tail(4000))
 		}
 	}
 	t.Cleanup(end)
@@ -113,7 +134,33 @@ func (s *server) rcloneMount(t *testing.T) (dir string, unmount func()) {
 			t.Fatalf("rclone did not mount\n%s", out)
 		}
 	}
-	return dir, end
+	return dir, func() {
+		t.Helper()
+		waitForUploads(t, r, control)
+		end()
+	}
+}
+
+// waitForUploads returns when rclone mount has nothing left to send.
+func waitForUploads(t *testing.T, r *rclone, control string) {
+	t.Helper()
+	var stats struct {
+		DiskCache struct {
+			UploadsInProgress, UploadsQueued, ErroredFiles int
+		}
+	}
+	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); time.Sleep(200 * time.Millisecond) {
+		if err := json.Unmarshal([]byte(r.must("rc", "--rc-addr", control, "vfs/stats")), &stats); err != nil {
+			t.Fatal(err)
+		}
+		if c := stats.DiskCache; c.UploadsInProgress+c.UploadsQueued == 0 {
+			if c.ErroredFiles > 0 {
+				t.Errorf("rclone could not send %d files", c.ErroredFiles)
+			}
+			return
+		}
+	}
+	t.Fatalf("rclone did not finish: %+v", stats)
 }
 
 // makeRepository makes a git repository with two commits of some files, and
@@ -192,6 +239,7 @@ func (s *server) holds(t *testing.T, want map[string][]byte) {
 }
 
 func TestE2EDavfs2MountCarriesGitRepository(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	dir, unmount := s.davfs(t, "/dav/box/")
@@ -199,7 +247,7 @@ func TestE2EDavfs2MountCarriesGitRepository(t *testing.T) {
 	unmount()
 	s.holds(t, want)
 
-	// A new mount, with an empty cache, shows the same.
+	// A new mount shows the same.
 	dir, unmount = s.davfs(t, "/dav/box/")
 	if err := os.RemoveAll(filepath.Join(dir, "work", ".git")); err != nil {
 		t.Fatal(err)
@@ -210,6 +258,7 @@ func TestE2EDavfs2MountCarriesGitRepository(t *testing.T) {
 
 // The lock that a mounted drive holds while a file is open binds other doors.
 func TestE2EDavfs2LocksOpenFile(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	s.expect(201, admin, "PUT", "/dav/box/a", "old")
@@ -233,6 +282,7 @@ func TestE2EDavfs2LocksOpenFile(t *testing.T) {
 }
 
 func TestE2ERcloneMountCarriesGitRepository(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	dir, unmount := s.rcloneMount(t)
@@ -241,14 +291,23 @@ func TestE2ERcloneMountCarriesGitRepository(t *testing.T) {
 	s.holds(t, want)
 }
 
+// lftp 4.9.2 reads folders as web pages here: with http:use-propfind it follows
+// each PUT with a PROPPATCH whose Authorization comes after the body, which no
+// server with passwords takes.
 func TestE2ELftpMirrorsTree(t *testing.T) {
+	t.Parallel()
 	need(t, "lftp", "lftp")
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	dir, files := makeTree(t)
+	const tilde = "names/~tilde (x) [y] {z}!.txt" // mirror takes no file whose name begins so
+	delete(files, tilde)
+	if err := os.Remove(filepath.Join(dir, tilde)); err != nil {
+		t.Fatal(err)
+	}
 	back := t.TempDir()
 	script := strings.Join([]string{
-		"set cmd:fail-exit yes", "set net:max-retries 1", "set http:use-propfind yes",
+		"set cmd:fail-exit yes", "set net:max-retries 2", "set http:use-propfind no",
 		fmt.Sprintf("open -u '%s','%s' %s/dav/box/", admin.user, admin.password, s.url),
 		"mirror -R " + dir + " tree",
 		"mv tree/many tree/moved",

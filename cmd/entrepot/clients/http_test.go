@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -128,7 +129,7 @@ func makeTree(t *testing.T) (dir string, files map[string][]byte) {
 // sameTree fails the test unless dir holds exactly the files.
 func sameTree(t *testing.T, dir string, files map[string][]byte) {
 	t.Helper()
-	seen := 0
+	missing := maps.Clone(files)
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -142,7 +143,7 @@ func sameTree(t *testing.T, dir string, files map[string][]byte) {
 			t.Errorf("%s came from nowhere", name)
 			return nil
 		}
-		seen++
+		delete(missing, name)
 		got, err := os.ReadFile(path)
 		if err == nil && !bytes.Equal(got, want) {
 			t.Errorf("%s: %d bytes with MD5 %s, want %d with %s", name, len(got), md5hex(got), len(want), md5hex(want))
@@ -152,7 +153,7 @@ func sameTree(t *testing.T, dir string, files map[string][]byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seen != len(files) {
-		t.Errorf("%d files, want %d", seen, len(files))
+	for name := range missing {
+		t.Errorf("%s is missing", name)
 	}
 }

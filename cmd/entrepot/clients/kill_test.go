@@ -98,6 +98,7 @@ func (s *server) compare(t *testing.T, writer int, d diary) {
 }
 
 func TestKillLosesNoAcknowledgedFile(t *testing.T) {
+	t.Parallel()
 	const writers = 6
 	rounds := 4
 	if testing.Short() {
@@ -139,6 +140,7 @@ func headersOf(writer int, token string) []string {
 
 // The names that swift upload prints are acknowledged files.
 func TestKillInTheMiddleOfSwiftUpload(t *testing.T) {
+	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
 	dir := t.TempDir()
 	const files = 600
@@ -203,6 +205,7 @@ func (s *server) waitForObjects(t *testing.T, container string, n int) {
 }
 
 func TestLocksSurviveKill(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	s := start(t, setting{data: data})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")

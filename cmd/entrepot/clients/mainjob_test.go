@@ -42,6 +42,7 @@ func goSources(t *testing.T) (dir string, names []string) {
 // one door and comes out of another, is rearranged there, and a depot's limit
 // binds both.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
 	need(t, "rclone", "rclone")
 	need(t, "curl", "curl")

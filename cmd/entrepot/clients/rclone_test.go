@@ -59,6 +59,7 @@ var remotes = map[string]remoteCase{
 }
 
 func TestRcloneCopiesTreeThereAndBack(t *testing.T) {
+	t.Parallel()
 	for name, c := range remotes {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, setting{})
@@ -88,6 +89,7 @@ func TestRcloneCopiesTreeThereAndBack(t *testing.T) {
 }
 
 func TestRcloneSyncSendsChangesAndRemovesWhatIsGone(t *testing.T) {
+	t.Parallel()
 	for name, c := range remotes {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, setting{})
@@ -118,6 +120,7 @@ func TestRcloneSyncSendsChangesAndRemovesWhatIsGone(t *testing.T) {
 }
 
 func TestRcloneCopiesMovesAndDeletesOnTheServer(t *testing.T) {
+	t.Parallel()
 	for name, c := range remotes {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, setting{})

@@ -17,6 +17,7 @@ var sendfileResult = regexp.MustCompile(`(?m)sendfile\d*(?:\(| resumed>).* = (\d
 // The kernel, not the program, carries a large file to the connection: what
 // wraps the response writer must not hide its ReadFrom.
 func TestSendfile(t *testing.T) {
+	t.Parallel()
 	need(t, "strace", "strace")
 	if out, errs, code := (command{args: []string{"strace", "-o", "/dev/null", "true"}}).run(t); code != 0 {
 		t.Skipf("tracing processes is not permitted here: %s%s", out, errs)

@@ -23,6 +23,7 @@ func pasted(t *testing.T, printed string) string {
 
 // People copy the commands of the first start into a shell.
 func TestFirstStartPrintsCommandsThatWork(t *testing.T) {
+	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
 	need(t, "curl", "curl")
 	for name, set := range map[string]setting{
@@ -55,6 +56,7 @@ func TestFirstStartPrintsCommandsThatWork(t *testing.T) {
 }
 
 func TestSecretsAreForTheOwnerOnly(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	s.expect(201, admin, "PUT", "/dav/box/a", string(content(1, 100000)))
@@ -84,6 +86,7 @@ func TestSecretsAreForTheOwnerOnly(t *testing.T) {
 }
 
 func TestSecondStartKeepsPasswordAndPrintsNone(t *testing.T) {
+	t.Parallel()
 	first := start(t, setting{password: "-"})
 	found := regexp.MustCompile(`user admin, password (\S+)  \(shown only now\)`).FindStringSubmatch(first.printed())
 	if found == nil {
@@ -108,6 +111,7 @@ func TestSecondStartKeepsPasswordAndPrintsNone(t *testing.T) {
 // Every administrative command works on a store that is served, through the
 // socket, and on one that is not.
 func TestUserAndKeyCommandsWithAndWithoutServer(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	key := regexp.MustCompile(`^\S{16,}\n$`)
 	administer := func(name string) {
@@ -143,6 +147,7 @@ func TestUserAndKeyCommandsWithAndWithoutServer(t *testing.T) {
 }
 
 func TestConfigShowsSettingsWithoutSecrets(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "entrepot.toml")
 	if err := os.WriteFile(file, []byte("listen = '127.0.0.1:1234'\n[log]\nlevel = 'warn'\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -161,6 +166,7 @@ func TestConfigShowsSettingsWithoutSecrets(t *testing.T) {
 }
 
 func TestMistakesInTheConfigurationStopTheStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for text, want := range map[string]string{
 		"lissten = 'x'":                 "lissten",
@@ -191,6 +197,7 @@ func TestMistakesInTheConfigurationStopTheStart(t *testing.T) {
 }
 
 func TestSecondServerOnTheSameDataIsRefused(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	began := time.Now()
 	_, printed, code := (command{args: []string{binary, "serve", "--data", s.data, "--listen", "127.0.0.1:0"}}).run(t)
@@ -204,6 +211,7 @@ func TestSecondServerOnTheSameDataIsRefused(t *testing.T) {
 }
 
 func TestTakenPortIsRefused(t *testing.T) {
+	t.Parallel()
 	s := start(t, setting{})
 	data := filepath.Join(t.TempDir(), "data")
 	_, printed, code := (command{args: []string{binary, "serve", "--data", data, "--listen", strings.TrimPrefix(s.url, "http://")}}).run(t)

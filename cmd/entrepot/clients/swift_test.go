@@ -29,6 +29,7 @@ func field(t *testing.T, printed, name string) string {
 }
 
 func TestSwiftCommandStoresAndReturnsTree(t *testing.T) {
+	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
 	s := start(t, setting{})
 	dir, files := makeTree(t)
@@ -50,6 +51,7 @@ func TestSwiftCommandStoresAndReturnsTree(t *testing.T) {
 }
 
 func TestSwiftCommandSetsMetadataCopiesAndDeletes(t *testing.T) {
+	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
 	s := start(t, setting{})
 	dir := t.TempDir()
@@ -95,6 +97,7 @@ func TestSwiftCommandSetsMetadataCopiesAndDeletes(t *testing.T) {
 }
 
 func TestSwiftCommandWithWrongPasswordIsRefused(t *testing.T) {
+	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
 	s := start(t, setting{})
 	got := s.swift(login{"admin", "wrong"}, "", "list").fails(t)
