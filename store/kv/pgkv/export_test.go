@@ -1,13 +1,10 @@
 package pgkv
 
-import (
-	"context"
-	"strconv"
-)
+import "context"
 
 // CommitName returns the name of the prepared COMMIT, by which a proxy finds
 // it in the stream.
-func CommitName() string { return "s" + strconv.Itoa(int(commit)) }
+func CommitName() string { return statementName(commit) }
 
 // ProveLocksOnOneConnection runs the proof of the locks with a second
 // connection that is the first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -21,6 +22,39 @@ const linkKey = "pgkv"
 
 // linkOf returns the link of a connection that connected has seen.
 func linkOf(pg *pgconn.PgConn) *link { return pg.CustomData()[linkKey].(*link) }
+
+// prepare prepares all statements in one round trip.
+func (l *link) prepare(ctx context.Context, sql *[statements]string) error {
+	p := l.pg.StartPipeline(ctx)
+	for i, text := range sql {
+		p.SendPrepare(statementName(statement(i)), text, nil)
+	}
+	err := p.Sync()
+	for i := range l.statements {
+		if err != nil {
+			break
+		}
+		var answer any
+		if answer, err = p.GetResults(); err != nil {
+			err = fmt.Errorf("preparing statement %d: %w", i, err)
+			break
+		}
+		described, ok := answer.(*pgconn.StatementDescription)
+		if !ok {
+			err = fmt.Errorf("preparing statement %d: unexpected answer %T", i, answer)
+			break
+		}
+		described.Name = statementName(statement(i)) // the answer does not repeat it
+		l.statements[i] = described
+	}
+	if closed := p.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// statementName returns the name that a statement has on the server.
+func statementName(s statement) string { return "s" + strconv.Itoa(int(s)) }
 
 // A step is one statement of a round trip.
 type step struct {

@@ -237,11 +237,8 @@ func (e *Engine) proveLocks(ctx context.Context, a, b *pgx.Conn) error {
 func (e *Engine) connected(ctx context.Context, conn *pgx.Conn) error {
 	pg := conn.PgConn()
 	l := &link{pg: pg}
-	for i, sql := range e.sql {
-		var err error
-		if l.statements[i], err = pg.Prepare(ctx, "s"+strconv.Itoa(i), sql, nil); err != nil {
-			return fmt.Errorf("preparing statement %d: %w", i, err)
-		}
+	if err := l.prepare(ctx, &e.sql); err != nil {
+		return err
 	}
 	_, err := conn.Exec(ctx, inSchema(e.opt.Schema,
 		`INSERT INTO S.alive (one, since) VALUES (true, gen_random_uuid()) ON CONFLICT DO NOTHING`))

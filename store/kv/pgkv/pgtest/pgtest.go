@@ -101,7 +101,7 @@ func New(dir string) (*Cluster, error) {
 		return nil, err
 	}
 	init := c.command("initdb", "-D", c.dir, "-U", "postgres", "-A", "md5", "--pwfile", secret,
-		"-E", "UTF8", "--locale=C.UTF-8", "--no-instructions")
+		"-E", "UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync")
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
