@@ -64,6 +64,7 @@ func newCombiner() combiner {
 
 // combine runs writers until the engine is closed.
 func (e *Engine) combine() {
+	debug.SetPanicOnFault(true) // a damaged page may point outside of the map
 	ended := false
 	defer func() {
 		if !ended {

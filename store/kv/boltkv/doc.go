@@ -21,4 +21,11 @@
 // a megabyte once many rows were deleted, but once when the engine is closed.
 // After a crash it is found again by a walk over the tree at open, about a
 // second for each million of rows.
+//
+// bbolt's pages have no checksums, and bbolt meets damage with panics, in that
+// walk on a goroutine of its own. So Open walks first, by itself, wherever
+// bbolt is going to, and refuses a damaged file with its name and the page
+// (0.4 s for each million of rows in memory). Damage that only a reader meets is an error of that reader: panics of
+// bbolt and faults of the map are caught (fault.go). CheckPages looks at all
+// pages of an open database, Backup copies it.
 package boltkv

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -74,7 +75,7 @@ func (e *Engine) Limits() kv.Limits { return kv.DefaultLimits }
 // mapped file: they are not to be written to, and reading one after fn is a
 // crash in waiting. A view that stays open keeps the space of all rows that
 // are replaced meanwhile from being used again.
-func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
+func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -86,8 +87,12 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return fmt.Errorf("boltkv: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // a view's end cannot fail
+	defer catchFault(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	r := viewer{limits: kv.DefaultLimits}
-	r.rows.reset(tx)
+	if err := guard(func() error { r.rows.reset(tx); return nil }); err != nil {
+		return fmt.Errorf("boltkv: %w", err)
+	}
 	return fn(&r)
 }
 
@@ -132,6 +137,8 @@ func (e *Engine) Update(ctx context.Context, locks []kv.Lock, fn func(kv.Tx) err
 		<-r.done
 	}
 	switch {
+	case isFault(r.panicked):
+		return damagedError(r.panicked)
 	case r.panicked != nil:
 		panic(r.panicked)
 	case r.exited:

@@ -31,6 +31,9 @@ func Open(path string, opt Options) (*Engine, error) {
 	if err := ensure(path, opt); err != nil {
 		return nil, fmt.Errorf("boltkv: %w", err)
 	}
+	if err := verifyFile(path); err != nil {
+		return nil, fmt.Errorf("boltkv: %w", err)
+	}
 	var db *bolt.DB
 	err := guard(func() (err error) {
 		if db, err = openBolt(path, opt, 0); err != nil {

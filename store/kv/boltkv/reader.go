@@ -34,7 +34,8 @@ func (r *rows) reset(tx *bolt.Tx) {
 }
 
 // Load implements overlay.Base.
-func (r *rows) Load(keys []kv.Key, values [][]byte) error {
+func (r *rows) Load(keys []kv.Key, values [][]byte) (err error) {
+	defer caught(&err)
 	for i, k := range keys {
 		values[i] = nil
 		r.seek = rowmap.AppendKey(r.seek[:0], k.Table, k.Row)
@@ -54,6 +55,7 @@ func (r *rows) Cursor(t kv.Table) overlay.Cursor {
 
 // Ascend implements overlay.Cursor.
 func (r *rows) Ascend(from []byte) (row, value []byte, err error) {
+	defer caught(&err)
 	r.down = false
 	r.seek = rowmap.AppendKey(r.seek[:0], r.table, from)
 	return r.within(r.c.Seek(r.seek))
@@ -61,6 +63,7 @@ func (r *rows) Ascend(from []byte) (row, value []byte, err error) {
 
 // Descend implements overlay.Cursor.
 func (r *rows) Descend(below []byte) (row, value []byte, err error) {
+	defer caught(&err)
 	r.down = true
 	switch {
 	case below != nil:
@@ -78,6 +81,7 @@ func (r *rows) Descend(below []byte) (row, value []byte, err error) {
 
 // Next implements overlay.Cursor.
 func (r *rows) Next() (row, value []byte, err error) {
+	defer caught(&err)
 	if r.down {
 		return r.within(r.c.Prev())
 	}
