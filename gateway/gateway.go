@@ -77,7 +77,19 @@ type core struct {
 
 // hint remembers which container had a name and in which depot it was, so that
 // one read finds everything; what it says is checked against that read.
-type hint struct{ id, depot uint64 }
+type hint struct {
+	id, depot uint64
+	quota     bool // the account has one
+}
+
+// scope returns as much of a scope as the choice of locks needs, where the
+// account has no quota.
+func (h hint) scope(ref Ref) scope {
+	var s scope
+	s.container.ID, s.container.Depot = h.id, h.depot
+	s.container.Account, s.container.Name = ref.Account, ref.Container
+	return s
+}
 
 const maxHints = 10_000
 

@@ -57,3 +57,36 @@ func TestFullVolumeRefusesGrowthAndLetsDelete(t *testing.T) {
 	w.Store.Drain(t.Context())
 	w.put("small", "x")
 }
+
+func TestSmallBodyIsReadFirstOnlyWhenItIsOnItsWay(t *testing.T) {
+	w := newWorld(t)
+	w.put("warm", "x") // the container is known now
+	none := "none"
+	refuse := gateway.Conditions{IfMatch: []string{none}}
+	read := &watchedBody{}
+	_, err := w.g.Objects.Put(w.ctx, ref("c", "o"), read, gateway.PutOptions{Size: 4, Waiting: true, Conditions: refuse})
+	wantKind(t, err, errs.Precondition, "")
+	_, err = w.g.Objects.Put(w.Ctx(""), ref("c", "o"), read, gateway.PutOptions{Size: 4})
+	wantKind(t, err, errs.Unauthenticated, "")
+	_, err = w.g.Objects.Put(w.ctx, ref("c", "o"), read, gateway.PutOptions{Size: 1 << 20, Conditions: refuse})
+	wantKind(t, err, errs.Precondition, "")
+	if read.n != 0 {
+		t.Error("the body was read before the write was judged")
+	}
+	_, err = w.g.Objects.Put(w.ctx, ref("c", "o"), strings.NewReader("body"), gateway.PutOptions{Size: 4, Conditions: refuse})
+	wantKind(t, err, errs.Precondition, "")
+	_, err = w.g.Objects.Put(w.Ctx("tester3"), ref("c", "o"), strings.NewReader("body"), gateway.PutOptions{Size: 4})
+	wantKind(t, err, errs.Forbidden, "")
+
+	// The container that was known goes away, or becomes another.
+	w.must(w.g.Trees.Delete(w.ctx, ref("c", ""), gateway.Conditions{}))
+	_, err = w.g.Objects.Put(w.ctx, ref("c", "o"), strings.NewReader("body"), gateway.PutOptions{Size: 4})
+	wantKind(t, err, errs.NotFound, errs.NoContainer)
+	w.container("c")
+	w.put("o", "body")
+	w.counts("c")
+}
+
+type watchedBody struct{ n int }
+
+func (w *watchedBody) Read(p []byte) (int, error) { w.n++; return 0, io.EOF }

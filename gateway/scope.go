@@ -28,7 +28,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 		if err != nil {
 			return scope{}, err
 		}
-		if id == h.id && s.container.ID == h.id && s.container.Depot == h.depot {
+		if id == h.id && s.container.ID == h.id && s.container.Depot == h.depot && h.quota == (s.account.Quota != 0) {
 			return s, s.grant(p)
 		}
 		c.hints.Remove(name)
@@ -62,7 +62,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 	if err := b.Do(); err != nil {
 		return scope{}, err
 	}
-	c.hints.Add(name, hint{id: id, depot: s.container.Depot})
+	c.hints.Add(name, hint{id: id, depot: s.container.Depot, quota: s.account.Quota != 0})
 	return s, s.grant(p)
 }
 

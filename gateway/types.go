@@ -167,6 +167,9 @@ type PutOptions struct {
 	// Size is the declared number of bytes, -1 when unknown. A body that ends
 	// before it is errs.Incomplete.
 	Size int64
+	// Waiting tells that the client sends no body before it is asked to
+	// (Expect: 100-continue).
+	Waiting bool
 	// Expected is how many bytes the caller guesses where Size is unknown: it
 	// is compared with quotas before the body is read, and binds nothing.
 	Expected    int64

@@ -31,15 +31,17 @@ type put struct {
 	old   *store.Object // nil when the name is new or expired
 	row   *store.Object // what the write replaces, expired or not
 	usage usage
+	above ancestors
 	// others are the bytes that other uploads have reserved.
 	othersDepot, othersAccount int64
 }
 
 // Put stores body under ref and makes it visible in one step: readers see the
 // old object until Put returns and never a part of the new one. Rights, names,
-// conditions, locks and quota are checked before the first byte of body is
-// read, so that a face sends no "100 Continue" in vain, and again at commit. An
-// error of the body is errs.Incomplete; nothing is stored then.
+// conditions, locks and quota are checked at commit, and before the first byte
+// of body is read, so that a face sends no "100 Continue" in vain; only a small
+// body that the client is sending anyway is read first. An error of the body is
+// errs.Incomplete; nothing is stored then.
 func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptions) (PutResult, error) {
 	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now()}
 	if err := w.checkArguments(ctx); err != nil {
@@ -48,15 +50,15 @@ func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptio
 	if err := o.roomOnDisk(); err != nil {
 		return PutResult{}, err
 	}
-	err := o.store.View(ctx, func(v *store.View) error { return w.examine(v, max(opt.Size, opt.Expected), true) })
-	if err != nil {
-		return PutResult{}, err
+	guessed := w.guess()
+	release := func() {}
+	if !guessed {
+		var err error
+		if release, err = w.prepare(ctx); err != nil {
+			return PutResult{}, err
+		}
 	}
-	release, err := w.reserve(max(opt.Size, opt.Expected))
-	if err != nil {
-		return PutResult{}, err
-	}
-	defer release()
+	defer func() { release() }()
 	up := o.store.NewUpload(ctx, algorithms(opt.Digests)...)
 	defer up.Close()
 	if err := w.receive(up, body); err != nil {
@@ -67,14 +69,52 @@ func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptio
 		return PutResult{}, err
 	}
 	// The content is complete: a client that goes away now does not undo it.
-	result, err := w.commit(context.WithoutCancel(ctx), content, func(tx *store.Tx) { up.Attach(tx, content) })
+	ctx = context.WithoutCancel(ctx)
+	attach := func(tx *store.Tx) { up.Attach(tx, content) }
+	result, err := w.commit(ctx, content, attach)
+	if guessed && errors.Is(err, errMoved) {
+		if release, err = w.prepare(ctx); err != nil {
+			release = func() {}
+		} else {
+			result, err = w.commit(ctx, content, attach)
+		}
+	}
 	if err != nil && errs.ReasonOf(err) != errs.Unknown {
-		up.Discard(context.WithoutCancel(ctx))
+		up.Discard(ctx)
 	}
 	if err == nil {
 		o.traffic.count(&w.scope.container, content.Size)
 	}
 	return result, err
+}
+
+// errMoved tells that the container is not the one that locks were chosen for.
+var errMoved = errs.New("objects.Put", errs.Conflict, "", "The container was replaced during the upload.")
+
+// guess takes the container that had the name last as the one to write to,
+// where judging can wait for the commit: the body is small and on its way. A
+// stranger is judged before anything is read.
+func (w *put) guess() bool {
+	if w.opt.Waiting || w.p.Anonymous() || w.opt.Size < 0 || w.opt.Size > int64(w.store.InlineLimit()) {
+		return false
+	}
+	h, ok := w.hints.Get([2]string{w.ref.Account, w.ref.Container})
+	if !ok || h.quota {
+		return false
+	}
+	w.scope = h.scope(w.ref)
+	w.othersDepot, w.othersAccount = w.pending.held(&w.scope.container)
+	return true
+}
+
+// prepare judges the write before its body is read and reserves its room.
+func (w *put) prepare(ctx context.Context) (release func(), err error) {
+	size := max(w.opt.Size, w.opt.Expected)
+	err = w.store.View(ctx, func(v *store.View) error { return w.examine(v, size, true) })
+	if err != nil {
+		return nil, err
+	}
+	return w.reserve(size)
 }
 
 func algorithms(digests []Digest) []string {
@@ -138,11 +178,13 @@ func (w *put) besideContainers(ctx context.Context) error {
 func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 	var row store.Object
 	var found bool
-	var locks, clashes int64
+	var locks int64
 	s, err := w.load(v, w.p, w.ref, func(b *store.Batch, id uint64) {
 		b.Object(id, w.ref.Object, &row, &found)
 		b.Count(store.CountContainerLocks, id, &locks)
-		b.Count(store.CountContainerClashes, id, &clashes)
+		if !w.opt.Drive {
+			w.above.add(b, id, w.ref.Object)
+		}
 	})
 	if err != nil {
 		return err
@@ -273,8 +315,8 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 		if err := w.examine(&tx.View, content.Size, strong); err != nil {
 			return err
 		}
-		if !w.scope.same(&at) {
-			return errs.New("objects.Put", errs.Conflict, "", "The container was replaced during the upload.")
+		if !w.scope.same(&at) || (w.scope.account.Quota != 0) != (at.account.Quota != 0) {
+			return errMoved
 		}
 		o := w.object(content)
 		attach(tx)
@@ -397,7 +439,7 @@ func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 		}
 	}
 	if w.row == nil && !w.opt.Drive {
-		clash, err := w.clashes(&tx.View, id, o, w.now)
+		clash, err := w.clashes(&tx.View, id, o)
 		if err != nil {
 			return err
 		}
@@ -420,28 +462,36 @@ func (c *core) journal(action string, p auth.Principal, id uint64, o *store.Obje
 	return j
 }
 
-// clashes tells whether a new object and a folder share a name, in either
-// direction: listings of a drive look for such pairs only where one was made.
-func (c *core) clashes(v *store.View, id uint64, o *store.Object, now store.Stamp) (bool, error) {
-	if !strings.HasSuffix(o.Name, "/") {
-		below, err := v.HasPrefix(id, o.Name+"/", "", now)
-		if err != nil || below {
-			return below, err
-		}
-	}
-	above := names.Ancestors(o.Name)
-	if trimmed := strings.TrimSuffix(o.Name, "/"); trimmed != o.Name {
+// ancestors are the objects that have the names of the folders above a name,
+// which a drive would show as folders.
+type ancestors struct {
+	objects []store.Object
+	found   []bool
+}
+
+// add asks for the ancestors of a name; of a folder's marker also for the
+// object of its name without the slash.
+func (a *ancestors) add(b *store.Batch, id uint64, name string) {
+	above := names.Ancestors(name)
+	if trimmed := strings.TrimSuffix(name, "/"); trimmed != name && trimmed != "" {
 		above = append(above, trimmed)
 	}
-	if len(above) == 0 {
+	a.objects, a.found = make([]store.Object, len(above)), make([]bool, len(above))
+	for i, name := range above {
+		b.Object(id, name, &a.objects[i], &a.found[i])
+	}
+}
+
+// clashes tells whether a new object and a folder share a name, in either
+// direction: listings of a drive look for such pairs only where one was made.
+func (w *put) clashes(v *store.View, id uint64, o *store.Object) (bool, error) {
+	if slices.Contains(w.above.found, true) {
+		return true, nil
+	}
+	if strings.HasSuffix(o.Name, "/") {
 		return false, nil
 	}
-	b, objects, found := v.Batch(), make([]store.Object, len(above)), make([]bool, len(above))
-	for i, name := range above {
-		b.Object(id, name, &objects[i], &found[i])
-	}
-	err := b.Do()
-	return slices.Contains(found, true), err
+	return v.HasPrefix(id, o.Name+"/", "", w.now)
 }
 
 // SetMeta replaces an object's properties and headers; content, digest and

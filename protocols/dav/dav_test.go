@@ -221,6 +221,7 @@ func TestQuotaIsToldBeforeAndAfterTheBody(t *testing.T) {
 	}
 	r := httptest.NewRequest("PUT", "/dav/c/b", failingBody{t})
 	r.ContentLength = 11
+	r.Header.Set("Expect", "100-continue")
 	r.SetBasicAuth("tester", "testing")
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)

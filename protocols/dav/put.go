@@ -33,7 +33,7 @@ func (f *Face) put(q *request) error {
 	}
 	opt.Conditions = cond
 	ref := f.resolve(q.ctx(), q.ref)
-	opt.Size, opt.Expected = q.r.ContentLength, expectedSize(q.r)
+	opt.Size, opt.Expected, opt.Waiting = q.r.ContentLength, expectedSize(q.r), h.Get("Expect") != ""
 	result, err := f.objects.Put(q.ctx(), ref, bodyReader{q.r.Body}, opt)
 	if err != nil {
 		return err

@@ -108,7 +108,7 @@ func (f *Face) putOptions(r *http.Request) (gateway.PutOptions, error) {
 	}
 	opt := gateway.PutOptions{
 		Size: r.ContentLength, ContentType: m.contentType, Headers: m.headers,
-		Properties: m.properties, DeleteAt: m.deleteAt,
+		Properties: m.properties, DeleteAt: m.deleteAt, Waiting: r.Header.Get("Expect") != "",
 	}
 	if m.detect {
 		opt.ContentType = ""
