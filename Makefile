@@ -7,7 +7,8 @@ export PATH := $(dir $(GO)):$(PATH)
 export HOME := $(or $(HOME),/tmp/entrepot-home)
 
 OUT ?= $(HOME)/.cache/entrepot
-GOTEST = $(GO) run .ci/gotest/main.go
+# The tests of clients run a program that the test cache knows nothing of.
+GOTEST = $(GO) run .ci/gotest/main.go -count=1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Programs that tests run, as program=package where the names differ.
@@ -29,7 +30,7 @@ help: ## list the targets
 go:
 	@$(GO) version >/dev/null 2>&1 || { echo "Go 1.26 or newer is needed: https://go.dev/doc/install"; exit 1; }
 
-build: go ## build ./cmd/entrepot into $(OUT)
+build: go ## build the program into OUT, by default ~/.cache/entrepot
 	@mkdir -p $(OUT)
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/entrepot ./cmd/entrepot
 	@echo "built $(OUT)/entrepot"
@@ -45,16 +46,17 @@ e2e: go ## further real clients: davfs2, lftp, rclone mount with git inside
 
 check: lint race ## what a commit must pass: gofmt, vet, staticcheck, tidy go.mod, race and shape tests
 	$(GO) mod tidy -diff
+	$(GO) test .ci/gotest/main.go .ci/gotest/main_test.go
 
 lint: go ## gofmt, vet, staticcheck
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/entrepot/clients && $(GO) vet .ci/gotest/main.go
+	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/entrepot/clients && $(GO) vet .ci/gotest/main.go .ci/gotest/main_test.go
 	$(GO) run $(STATICCHECK) -tags e2e ./...
 
 race: go ## all tests under the race detector, the served program too
 	@.ci/with-packages "$(CLIENTS) $(RACE)" env CGO_ENABLED=1 $(GOTEST) -race -timeout 30m ./...
 
-fuzz: go ## every fuzz target for $(FUZZTIME)
+fuzz: go ## every fuzz target for FUZZTIME, by default 20s
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
 			echo "== $$(dirname "$$file") $$target"; \
@@ -62,7 +64,7 @@ fuzz: go ## every fuzz target for $(FUZZTIME)
 		done; \
 	done
 
-bench: go ## benchmarks that match $(BENCH)
+bench: go ## benchmarks that match BENCH, by default all, for BENCHTIME each
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
 
 cover: go ## statements that the tests reach, over all packages
