@@ -21,7 +21,7 @@ const (
 	// warmUp is how many requests each client sends before the fault is near.
 	warmUp = 25
 	// callPatience is how long a run waits for a system call to be reached.
-	callPatience = 2500 * time.Millisecond
+	callPatience = 2000 * time.Millisecond
 )
 
 // bench is one run in the making.

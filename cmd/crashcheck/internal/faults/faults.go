@@ -29,6 +29,7 @@ type Result struct {
 	Variant    string         `json:"variant"`
 	Points     int            `json:"points"` // faults that were really met
 	Violations []string       `json:"violations,omitempty"`
+	Remarks    []string       `json:"remarks,omitempty"` // what differs from a rule and loses nothing
 	Outcomes   map[string]int `json:"outcomes"` // of requests: ok, refused, unknown
 	Orphans    int            `json:"orphans"`  // content files that wait for the sweeper
 	Checks     int            `json:"checks"`   // inspections of the whole gateway

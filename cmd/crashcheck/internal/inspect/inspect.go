@@ -312,7 +312,8 @@ func Files(data string) (kept, temporary int, err error) {
 
 // Content notes missing content files and leavings in the temporary area, and
 // returns how many files belong to no object any more: those wait for the
-// sweeper. It waits for the removal of what was released, at most patience.
+// sweeper. It waits for the removal of what was released, at most patience,
+// and a quarter of it for files that only the sweeper removes.
 func Content(ctx context.Context, data string, models []*model.Model, inline int64, patience time.Duration, report *Report) (orphans int) {
 	referred := map[body.ID]bool{}
 	for _, m := range models {
@@ -322,13 +323,15 @@ func Content(ctx context.Context, data string, models []*model.Model, inline int
 			}
 		}
 	}
-	for deadline := time.Now().Add(patience); ; {
+	for start := time.Now(); ; {
 		kept, temporary, err := Files(data)
 		orphans = kept - len(referred)
 		if err == nil && orphans == 0 && temporary == 0 {
 			return 0
 		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
+		waited := time.Since(start)
+		settled := temporary == 0 && orphans > 0 && waited > patience/4
+		if settled || waited > patience || ctx.Err() != nil {
 			switch {
 			case err != nil:
 				report.Add("content files: %v", err)

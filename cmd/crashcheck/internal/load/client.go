@@ -207,7 +207,7 @@ func (r *cutReader) Read(p []byte) (int, error) {
 func (c *client) put(ctx context.Context, w *wire.Client, name string, door wire.Door, size, cutAt int64) wire.Answer {
 	c.version++
 	id := body.ID{Seed: c.cfg.Seed, Origin: name, Version: c.version, Size: size}
-	next := model.State{Exists: true, Body: id, Type: fmt.Sprintf("application/x-c%d", c.version)}
+	next := model.State{Exists: true, Body: id, MD5: id.MD5(), Type: fmt.Sprintf("application/x-c%d", c.version)}
 	q := request(door, http.MethodPut, name)
 	q.Body, q.Size = id.Reader(), size
 	q.Header["Content-Type"] = next.Type

@@ -128,7 +128,7 @@ func (c *client) fitting(name string, door wire.Door, h http.Header) model.Set {
 	}
 	var out model.Set
 	for _, s := range c.model.Of(name) {
-		if s.Exists && s.Body.Size == seen.Size && `"`+s.Body.MD5()+`"` == h.Get("Etag") {
+		if s.Exists && s.Body.Size == seen.Size && `"`+s.MD5+`"` == h.Get("Etag") {
 			out = append(out, s)
 		}
 	}
@@ -259,7 +259,7 @@ func (c *client) lockStep(ctx context.Context, w *wire.Client) wire.Answer {
 	lock := Lock{Name: name}
 	if c.rng.IntN(4) == 0 {
 		q.Header["Timeout"] = "Second-1"
-		lock.Expires = time.Now().Add(1500 * time.Millisecond)
+		lock.Expires = time.Now().Add(1200 * time.Millisecond)
 	}
 	start := time.Now()
 	a := w.Do(ctx, q)

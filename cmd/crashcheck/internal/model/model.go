@@ -24,6 +24,7 @@ import (
 type State struct {
 	Exists   bool
 	Body     body.ID
+	MD5      string // of Body
 	Type     string // Content-Type
 	Tag      string // one property; "": none
 	Modified string // Last-Modified as the door gave it; "": not known
@@ -62,7 +63,7 @@ func (s State) Fits(seen Seen) bool {
 		return s.Exists == seen.Exists
 	}
 	return s.Body.Size == seen.Size && s.Type == seen.Type && s.Tag == seen.Tag &&
-		(s.Modified == "" || s.Modified == seen.Modified) && s.Body.MD5() == seen.MD5
+		(s.Modified == "" || s.Modified == seen.Modified) && s.MD5 == seen.MD5
 }
 
 // A Set holds the states that a name can be in; it is never empty.

@@ -23,7 +23,7 @@ type Mounted struct {
 // It needs the right to mount.
 func (d *Disk) Mount(dir string) (*Mounted, error) {
 	server, err := fuse.NewServer(&files{RawFileSystem: fuse.NewDefaultRawFileSystem(), disk: d}, dir, &fuse.MountOptions{
-		FsName: "volatiledisk", Name: "volatiledisk", DirectMount: true, DisableXAttrs: true, MaxWrite: 1 << 20,
+		FsName: "volatiledisk", Name: "volatiledisk", DirectMount: true, DisableXAttrs: true, MaxWrite: 512 << 10,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("volatiledisk: mount on %s: %w", dir, err)
