@@ -18,6 +18,7 @@ type Engine struct {
 	sql      [statements]string
 	counters *[256]bool // tables that may hold counters
 	pool     *pgxpool.Pool
+	updates  chan struct{} // a place for each Update under way
 
 	gate   sync.RWMutex // held shared while a transaction joins under
 	closed bool
@@ -31,7 +32,10 @@ var _ kv.Engine = (*Engine)(nil)
 
 // newEngine returns an engine without its pool.
 func newEngine(cfg *pgxpool.Config, opt Options) *Engine {
-	return &Engine{cfg: cfg, opt: opt, sql: sqlOf(opt.Schema), counters: opt.counterTables()}
+	return &Engine{
+		cfg: cfg, opt: opt, sql: sqlOf(opt.Schema), counters: opt.counterTables(),
+		updates: make(chan struct{}, max(1, opt.MaxConns*3/4)),
+	}
 }
 
 // Schema returns the name of the schema that holds the store.
@@ -86,7 +90,7 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return err
 	}
 	defer e.under.Done()
-	s := &session{e: e, ctx: ctx, begin: []step{{statement: beginView}}}
+	s := &session{e: e, ctx: ctx, begin: []step{{statement: beginView}}, patient: true}
 	defer s.leave(commit)
 	if err := fn(viewer{s}); err != nil {
 		return err
@@ -105,6 +109,12 @@ func (e *Engine) Update(ctx context.Context, locks []kv.Lock, fn func(kv.Tx) err
 		return err
 	}
 	defer e.under.Done()
+	select { // waiting for locks takes a connection: some are left for views
+	case e.updates <- struct{}{}:
+		defer func() { <-e.updates }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	u := &update{e: e, ctx: ctx, locks: e.lockSteps(locks), fn: fn}
 	return u.run()
 }

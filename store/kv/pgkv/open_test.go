@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +114,69 @@ func TestEnginesOpenOneNewStoreAtOnce(t *testing.T) {
 	if rows, counted := count(t, e); len(rows) != 6 || counted != 6 {
 		t.Errorf("%d rows, counted %d", len(rows), counted)
 	}
+}
+
+func TestOrdinaryRoleSuffices(t *testing.T) {
+	execute(t, `CREATE ROLE gateway LOGIN PASSWORD 'gateway'; GRANT CREATE ON DATABASE postgres TO gateway`)
+	dsn, err := url.Parse(cluster(t).DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsn.User = url.UserPassword("gateway", "gateway")
+	cuts := []cut{cutBefore, cutAfter}
+	p := newProxy(t, dsn.Host, func() cut {
+		if len(cuts) == 0 {
+			return noCut
+		}
+		next := cuts[0]
+		cuts = cuts[1:]
+		return next
+	})
+	dsn.Host = p.addr()
+	e, err := pgkv.Open(t.Context(), dsn.String(), pgkv.Options{Schema: schema()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	if err := write(t.Context(), e, key("a")); err != nil {
+		t.Error(err)
+	}
+	if rows, counted := count(t, e); len(rows) != 1 || counted != 1 {
+		t.Errorf("rows are %v, counted %d", rows, counted)
+	}
+}
+
+func TestViewsRunWhileUpdatesWaitForALock(t *testing.T) {
+	e := openWith(t, pgkv.Options{MaxConns: 4})
+	defer func() { _ = e.Close() }()
+	held, release := make(chan struct{}), make(chan struct{})
+	var first atomic.Bool
+	var wg sync.WaitGroup
+	hold := func() error {
+		return e.Update(t.Context(), []kv.Lock{{Key: key("hot")}}, func(tx kv.Tx) error {
+			if _, err := tx.Get(key("a")); err != nil {
+				return err
+			}
+			if first.CompareAndSwap(false, true) {
+				close(held)
+				<-release
+			}
+			return nil
+		})
+	}
+	for range 8 {
+		wg.Go(func() {
+			if err := hold(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-held
+	for range 3 {
+		count(t, e)
+	}
+	close(release)
+	wg.Wait()
 }
 
 func TestStoresInTwoSchemasDoNotMeet(t *testing.T) {

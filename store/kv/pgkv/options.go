@@ -25,7 +25,8 @@ type Options struct {
 	Schema string
 
 	// MaxConns is the largest number of connections: how many transactions may
-	// be under way at once. 0 means DefaultMaxConns.
+	// be under way at once, of which three quarters may be Updates. 0 means
+	// DefaultMaxConns.
 	MaxConns int
 
 	// Counters names the tables in which Add may be used. Reads of all other

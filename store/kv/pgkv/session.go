@@ -23,6 +23,8 @@ type session struct {
 	// hurried: ctx may end the first trip, which waits for locks, unless it had
 	// ended before: then it did while fn ran, where it is not looked at.
 	hurried bool
+	// patient: a server that is away at the first trip is waited for.
+	patient bool
 
 	conn *pgxpool.Conn // nil before the first trip and after the end
 	link *link
@@ -63,19 +65,10 @@ func (s *session) first(steps []step) error {
 			}
 			s.drop()
 		}
-		if !s.again(&tried, err) {
+		if !s.patient || !unreachable(err) || !tried.pause(s.ctx, s.e.opt.Patience) {
 			return err
 		}
 	}
-}
-
-// again tells whether a failed connection is to be tried anew, and waits.
-func (s *session) again(tried *wait, err error) bool {
-	if !unreachable(err) {
-		return false
-	}
-	s.e.retries.Add(1)
-	return tried.pause(s.ctx, s.e.opt.Patience)
 }
 
 // acquire takes a connection from the pool.

@@ -179,9 +179,12 @@ func (u *update) commit(s *session, t *tx, me *identity) error {
 // resolve finds out what became of a transaction whose connection broke
 // before COMMIT was answered: nil for committed, errAborted, or kv.ErrUnknown.
 func (u *update) resolve(me identity, cause error) error {
+	patience := u.e.opt.Patience
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), patience)
+	defer cancel()
 	var tried wait
 	for {
-		committed, err := u.outcome(me)
+		committed, err := u.outcome(ctx, me)
 		switch {
 		case err == nil && committed:
 			u.e.resolved.Add(1)
@@ -192,12 +195,10 @@ func (u *update) resolve(me identity, cause error) error {
 			u.e.resolved.Add(1)
 			u.e.opt.Logger.Info("a lost commit has not taken effect", "cause", cause)
 			return errAborted
-		case errors.Is(err, errDoubt):
-		case tried.pause(context.WithoutCancel(u.ctx), u.e.opt.Patience):
-			continue
+		case errors.Is(err, errDoubt) || !tried.pause(ctx, patience):
+			u.e.opt.Logger.Warn("the outcome of a commit is unknown", "cause", cause, "err", err)
+			return fmt.Errorf("%w: %w: %w", kv.ErrUnknown, cause, err)
 		}
-		u.e.opt.Logger.Warn("the outcome of a commit is unknown", "cause", cause, "err", err)
-		return fmt.Errorf("%w: %w: %w", kv.ErrUnknown, cause, err)
 	}
 }
 
@@ -209,9 +210,7 @@ var errUnderWay = errors.New("pgkv: the transaction is still in progress")
 
 // outcome asks over a new connection what became of a transaction, and ends
 // it when it is in progress: its client is gone.
-func (u *update) outcome(me identity) (committed bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), u.e.opt.Timeout)
-	defer cancel()
+func (u *update) outcome(ctx context.Context, me identity) (committed bool, err error) {
 	conn, err := u.e.connect(ctx)
 	if err != nil {
 		return false, err
