@@ -33,46 +33,45 @@ func (t *Trees) MakeFolder(ctx context.Context, ref Ref, cond Conditions) error 
 	return t.retryStronger(ctx, func(strong bool) []store.Guard {
 		return append(store.LocksOfWrite(at.container.ID, path, false), at.quotaGuards(strong)...)
 	}, func(tx *store.Tx, strong bool) error {
-		s, err := t.loadSame(tx, p, ref, &at)
-		if err != nil {
-			return err
-		}
-		n, ok, err := t.lookup(&tx.View, s.container.ID, ref.Object, now)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			// A file without the slash is in the way as well.
-			n, ok, err = t.lookup(&tx.View, s.container.ID, strings.TrimSuffix(path, "/"), now)
-			if err != nil {
-				return err
-			}
-		}
-		there := &n
-		if !ok {
-			there = nil
-		}
-		if err := t.judge(&tx.View, p, &s, ref, there, &cond, now); err != nil {
-			return err
-		}
-		if ok {
-			return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The name is taken.")
-		}
-		if err := t.parentIsFolder(&tx.View, s.container.ID, path, now); err != nil {
-			return err
-		}
-		if err := t.holdsLocks(&tx.View, p, &s, path, true, cond.Tokens, now); err != nil {
-			return err
-		}
-		u, err := readUsage(&tx.View, &s)
-		if err != nil {
-			return err
-		}
-		if err := s.fits(u, 0, 1, strong); err != nil {
-			return err
-		}
-		return t.putMarker(tx, p, &s, path, now)
+		return t.makeFolder(tx, p, ref, path, &at, &cond, strong, now)
 	})
+}
+
+// makeFolder makes the folder inside the transaction.
+func (t *Trees) makeFolder(tx *store.Tx, p auth.Principal, ref Ref, path string, at *scope, cond *Conditions, strong bool, now store.Stamp) error {
+	s, err := t.loadSame(tx, p, ref, at)
+	if err != nil {
+		return err
+	}
+	// Without the slash, because a file is in the way as well.
+	n, ok, err := t.lookup(&tx.View, s.container.ID, strings.TrimSuffix(path, "/"), now)
+	if err != nil {
+		return err
+	}
+	there := &n
+	if !ok {
+		there = nil
+	}
+	if err := t.judge(&tx.View, p, &s, ref, there, cond, now); err != nil {
+		return err
+	}
+	if ok {
+		return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The name is taken.")
+	}
+	if err := t.parentIsFolder(&tx.View, s.container.ID, path, now); err != nil {
+		return err
+	}
+	if err := t.holdsLocks(&tx.View, p, &s, path, true, cond.Tokens, now); err != nil {
+		return err
+	}
+	u, err := readUsage(&tx.View, &s)
+	if err != nil {
+		return err
+	}
+	if err := s.fits(u, 0, 1, strong); err != nil {
+		return err
+	}
+	return t.putMarker(tx, p, &s, path, now)
 }
 
 // putMarker writes a folder's marker, in place of an expired row if there is

@@ -6,19 +6,13 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/names"
 	"entrepot/store"
 )
-
-// propMtime is the property in which Swift's clients keep the user-visible
-// modification time, in seconds since the Unix epoch.
-const propMtime = "mtime"
 
 // put is one write of an object on its way: what it found and decided.
 type put struct {
@@ -387,48 +381,6 @@ func (w *put) keepOnDrive(o *store.Object) {
 	}
 }
 
-// setModified settles the user-visible modification time: the one given, else
-// the one that the properties hold, else that of the write.
-func setModified(o *store.Object, given time.Time) {
-	if !given.IsZero() {
-		o.Modified = store.StampOf(given)
-		if o.Properties == nil {
-			o.Properties = make(map[string]string)
-		}
-		o.Properties[propMtime] = formatSeconds(given)
-		return
-	}
-	o.Modified = parseSeconds(o.Properties[propMtime])
-}
-
-// formatSeconds writes a time as seconds since the epoch, with a fraction only
-// when there is one.
-func formatSeconds(t time.Time) string {
-	text := strconv.FormatInt(t.Unix(), 10)
-	if us := t.Nanosecond() / 1000; us != 0 {
-		text += "." + strconv.Itoa(1_000_000 + us)[1:]
-	}
-	return text
-}
-
-// parseSeconds reads a time as formatSeconds and Swift's clients write it; 0
-// for anything else.
-func parseSeconds(text string) store.Stamp {
-	whole, frac, _ := strings.Cut(strings.TrimSpace(text), ".")
-	sec, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || sec < -1<<40 || sec > 1<<40 {
-		return 0
-	}
-	ticks, err := strconv.ParseInt((frac + "00000")[:5], 10, 64)
-	if err != nil || ticks < 0 {
-		return 0
-	}
-	if strings.HasPrefix(whole, "-") {
-		ticks = -ticks
-	}
-	return store.Stamp(sec*100_000 + ticks)
-}
-
 // afterPut keeps what hangs on the object: dead properties, the clash mark,
 // the audit record.
 func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
@@ -492,132 +444,4 @@ func (w *put) clashes(v *store.View, id uint64, o *store.Object) (bool, error) {
 		return false, nil
 	}
 	return v.HasPrefix(id, o.Name+"/", "", w.now)
-}
-
-// SetMeta replaces an object's properties and headers; content, digest and
-// size stay. The content type stays when none is given.
-func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Object, error) {
-	if err := checkObjectRef(ref); err != nil {
-		return Object{}, err
-	}
-	if err := checkMeta(change.Properties, "object"); err != nil {
-		return Object{}, err
-	}
-	if err := checkHeaders(change.ContentType, change.Headers); err != nil {
-		return Object{}, err
-	}
-	var out Object
-	err := o.change(ctx, ref, change.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
-		next := *old
-		next.Born = s.container.Epoch
-		next.Timestamp = old.Timestamp.After(now)
-		next.Headers, next.Properties = maps.Clone(change.Headers), maps.Clone(change.Properties)
-		next.DeleteAt = 0
-		if !change.DeleteAt.IsZero() {
-			next.DeleteAt = change.DeleteAt.Unix()
-		}
-		if change.ContentType != "" {
-			next.ContentType = change.ContentType
-		}
-		setModified(&next, time.Time{})
-		tx.PutObject(&s.container, old, &next, now)
-		tx.AddJournal(o.journal("post", p, s.container.ID, &next))
-		out = fromObject(&next)
-		return nil
-	})
-	return out, err
-}
-
-// Delete removes an object with its dead properties and locks.
-func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
-	if err := checkObjectRef(ref); err != nil {
-		return err
-	}
-	return o.change(ctx, ref, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
-		gone := *old
-		gone.Timestamp = old.Timestamp.After(now)
-		tx.DeleteObject(&s.container, old, gone.Timestamp)
-		tx.AddJournal(o.journal("delete", p, s.container.ID, &gone))
-		return o.forgetPath(tx, s.container.ID, ref.Object)
-	})
-}
-
-// forgetPath drops the dead properties and the locks of a removed object.
-func (c *core) forgetPath(tx *store.Tx, id uint64, path string) error {
-	if err := tx.DeleteProps(id, path); err != nil {
-		return err
-	}
-	locks, err := tx.LocksAt(id, path)
-	for i := range locks {
-		tx.DeleteLock(&locks[i])
-	}
-	return err
-}
-
-// change runs fn in a transaction on a live object that the caller may write
-// and that no lock of somebody else protects.
-func (c *core) change(ctx context.Context, ref Ref, tokens []string,
-	fn func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error) error {
-	p, now := auth.PrincipalOf(ctx), c.now()
-	at, err := c.locate(ctx, p, ref)
-	if err != nil {
-		return err
-	}
-	guards := func(strong bool) []store.Guard {
-		if strong {
-			return at.guards(false)
-		}
-		return append(store.LocksOfWrite(at.container.ID, ref.Object, false), at.quotaGuards(false)...)
-	}
-	return c.retryStronger(ctx, guards, func(tx *store.Tx, strong bool) error {
-		var old store.Object
-		var found bool
-		var locks int64
-		s, err := c.load(&tx.View, p, ref, func(b *store.Batch, id uint64) {
-			b.Object(id, ref.Object, &old, &found)
-			b.Count(store.CountContainerLocks, id, &locks)
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.mayWrite(p); err != nil {
-			return err
-		}
-		if !s.same(&at) || !found || old.Expired(now) {
-			return errs.New("objects", errs.NotFound, errs.NoObject, "")
-		}
-		if locks != 0 && !strong {
-			return errStronger
-		}
-		if locks != 0 {
-			if err := c.holdsLocks(&tx.View, p, &s, ref.Object, false, tokens, now); err != nil {
-				return err
-			}
-		}
-		return fn(tx, &s, &old, p, now)
-	})
-}
-
-// locate reads the container of ref ahead of a transaction that is to change
-// something in it, for a caller who may write there.
-func (c *core) locate(ctx context.Context, p auth.Principal, ref Ref) (at scope, err error) {
-	err = c.store.View(ctx, func(v *store.View) error {
-		if at, err = c.load(v, p, ref, nil); err != nil {
-			return err
-		}
-		return at.mayWrite(p)
-	})
-	return at, err
-}
-
-// guards returns the locks of a change of the whole container, or of a reader
-// that needs it to stand still.
-func (s *scope) guards(shared bool) []store.Guard {
-	return []store.Guard{store.LockContainer(s.container.ID, shared), store.LockDepot(s.container.Depot, true)}
-}
-
-// same tells whether the scope is of the same container in the same depot as
-// the one that locks were chosen for.
-func (s *scope) same(at *scope) bool {
-	return s.container.ID == at.container.ID && s.container.Depot == at.container.Depot
 }
