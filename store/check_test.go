@@ -15,7 +15,9 @@ import (
 func (w *world) check(opt store.CheckOptions) (store.CheckReport, string) {
 	w.t.Helper()
 	var lines []string
-	opt.Found = func(f store.Finding) { lines = append(lines, fmt.Sprintf("%s: %s (%v)", f.Where, f.Reason, f.Repaired)) }
+	opt.Found = func(f store.Finding) {
+		lines = append(lines, fmt.Sprintf("%s: %s (%v)", f.Where, f.Reason, f.Repaired))
+	}
 	r, err := w.Check(w.t.Context(), opt)
 	if err != nil {
 		w.t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -65,6 +66,9 @@ func hostile(t *testing.T) (*world, *memblob.Store) {
 // onDisk returns a world over the engines of production in a directory.
 func onDisk(t *testing.T, dir string) (*world, *boltkv.Engine, *dirblob.Store) {
 	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	engine, err := boltkv.Open(filepath.Join(dir, "entrepot.db"), boltkv.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -92,12 +96,12 @@ func newWorld(t *testing.T, engine kv.Engine, blobs blob.Blobs) *world {
 		store.LockContainer(77, false), store.LockUser("anna"),
 	}
 	w.update(locks, func(tx *store.Tx) error {
-		tx.PutAccount(&store.Account{Name: "press", Created: now, DefaultDepot: 5})
-		tx.PutUser(&store.User{Name: "Anna", Account: "press", Role: "owner", Created: now})
-		tx.PutDepot(nil, &store.Depot{ID: 5, Owner: "anna", Account: "press", Created: now})
 		if _, found, err := tx.Container(77); err != nil || found {
 			return err
 		}
+		tx.PutAccount(&store.Account{Name: "press", Created: now, DefaultDepot: 5})
+		tx.PutUser(&store.User{Name: "Anna", Account: "press", Role: "owner", Created: now})
+		tx.PutDepot(nil, &store.Depot{ID: 5, Owner: "anna", Account: "press", Created: now})
 		tx.CreateContainer(&w.container)
 		return nil
 	})
