@@ -70,6 +70,9 @@ func Run(t *testing.T, open Open, reopen Reopen) {
 		"RandomTransactionsEqualAModel":           randomTransactions,
 		"ManyRowsOfOneTransactionReadBackAtOnce":  manyRows,
 		"UpdateWithoutWritesAnswersWhatFnAnswers": updateWithoutWrites,
+		"SlicesLiveUntilTheFunctionReturns":       slicesLive,
+		"ValuesOfEverySizeComeBack":               valuesOfEverySize,
+		"LastKeysAreRowsLikeOthers":               lastKeys,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, opened(t, open)) })
 	}
