@@ -43,7 +43,9 @@ func (d *door) Create(container string) error {
 	return err
 }
 
-func (d *door) Remove(container string) error { return d.g.Containers.Delete(d.ctx, ref(container, "")) }
+func (d *door) Remove(container string) error {
+	return d.g.Containers.Delete(d.ctx, ref(container, ""))
+}
 
 func (d *door) SetQuota(container string, bytes, objects int64) error {
 	text := func(n int64) string {

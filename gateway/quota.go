@@ -26,7 +26,6 @@ const slack = 64 << 20
 type usage struct {
 	depotBytes, accountBytes         int64
 	containerBytes, containerObjects int64
-	traffic                          int64
 }
 
 // add asks for the counters that the limits of a container may need. The

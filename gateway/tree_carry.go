@@ -28,6 +28,33 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
 }
 
+// leaveMarker takes the marker of a folder that becomes a container out of its
+// rows: the container needs none. A move removes it, in either form.
+func (w *transfer) leaveMarker(tx *store.Tx, s *scope, n *node, objects []store.Object) []store.Object {
+	if n.twin != nil && isMarker(n.twin) && w.move {
+		tx.DeleteObject(&s.container, n.twin, w.now)
+	}
+	if n.path == "" || len(objects) == 0 || objects[0].Name != n.path {
+		return objects
+	}
+	if w.move {
+		tx.DeleteObject(&s.container, &objects[0], w.now)
+	}
+	return objects[1:]
+}
+
+// markEmpty marks the folder that a container without objects became.
+func (w *transfer) markEmpty(tx *store.Tx, n *node, d *scope, target string) error {
+	if n.kind != NodeContainer || target == "" || w.opt.Shallow {
+		return nil
+	}
+	exists, err := tx.HasPrefix(d.container.ID, target, "", w.now)
+	if err == nil && !exists {
+		tx.PutObject(&d.container, nil, newMarker(d, target, w.now), w.now)
+	}
+	return err
+}
+
 // moveTwin takes along the object that shares the moved folder's name.
 func (w *transfer) moveTwin(tx *store.Tx, s *scope, n *node, d *scope, target string) error {
 	if n.twin == nil || target == "" {
@@ -142,6 +169,9 @@ func putProps(tx *store.Tx, id uint64, path string, props []store.DeadProp) erro
 
 // finish ends what the source leaves behind and writes the audit record.
 func (w *transfer) finish(tx *store.Tx, s *scope, n *node, d *scope, target string, objects []store.Object) error {
+	if err := w.markEmpty(tx, n, d, target); err != nil {
+		return err
+	}
 	if w.move {
 		if err := w.endSource(tx, s, n); err != nil {
 			return err

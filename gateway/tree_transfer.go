@@ -365,6 +365,9 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 		if len(objects) > w.cfg.MaxTree {
 			return tooMany()
 		}
+		if target == "" {
+			objects = w.leaveMarker(tx, s, n, objects)
+		}
 	}
 	if err := w.room(tx, s, d, objects, strong); err != nil {
 		return err
@@ -395,9 +398,9 @@ func (w *transfer) room(tx *store.Tx, s, d *scope, objects []store.Object, stron
 		return err
 	}
 	if w.move && s.container.Depot == d.container.Depot {
-		// Inside one depot and account only the container's own limits count.
-		u.depotBytes -= bytes
-		u.accountBytes -= bytes
+		// Inside one depot and account only the container's own limits count,
+		// even where more is stored than a lowered limit allows.
+		u.depotBytes, u.accountBytes = -bytes, -bytes
 	}
 	return d.fits(u, bytes, int64(len(objects)), strong)
 }

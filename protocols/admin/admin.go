@@ -71,6 +71,8 @@ type Key struct {
 // Deps are what the face works with.
 type Deps struct {
 	Accounts *gateway.Accounts
+	// Maintenance looks after the store; nil: its methods are not there.
+	Maintenance Maintenance
 	// Hash makes the stored text of a password; nil: auth.HashPassword.
 	Hash func(password string) (string, error)
 	// Changed is told of a user whose password changed, so that what is
@@ -176,6 +178,9 @@ func (f *Face) call(ctx context.Context, req request) (any, error) {
 		return then(req.Params, func(p List) (any, error) { return f.listUsers(ctx, p) })
 	case MethodKeyAdd:
 		return then(req.Params, func(p NewKey) (any, error) { return f.addKey(ctx, p) })
+	}
+	if result, ok, err := f.maintain(ctx, req.Method, req.Params); ok {
+		return result, err
 	}
 	return nil, badCall(codeMethod, "there is no method "+req.Method)
 }

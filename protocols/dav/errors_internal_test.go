@@ -96,6 +96,7 @@ func TestFailShowsNothingOfACause(t *testing.T) {
 
 func TestFailChallengesWithBothSchemes(t *testing.T) {
 	w := failing(t, "GET", errs.Unauthenticated)
+	//lint:ignore SA1008 the name is sent as clients spell it
 	if got := w.Header()["WWW-Authenticate"]; len(got) != 2 || !strings.Contains(got[0], `charset="UTF-8"`) || !strings.HasPrefix(got[1], "Bearer") {
 		t.Errorf("challenges %q", got)
 	}

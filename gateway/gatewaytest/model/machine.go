@@ -166,6 +166,7 @@ func (m *Machine) agreed(t *rapid.T, what string, err error, do func(a *Account)
 	t.Helper()
 	trial := m.Account.clone()
 	v := do(trial)
+	t.Logf("%s: %v", what, err)
 	judge(t, what, v, err)
 	if err == nil {
 		m.Account.Containers, m.Account.Limit = trial.Containers, trial.Limit

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"strings"
 
 	"entrepot/gateway/errs"
@@ -161,9 +162,21 @@ func (a *Account) members(call *TreeCall, s *Container) map[string]*Object {
 		}
 	}
 	if call.Shallow {
-		return map[string]*Object{"/": marker()}
+		return map[string]*Object{"/": a.alone(s, prefix)}
 	}
 	return list
+}
+
+// alone is the marker of a folder that is copied without its members: it has
+// the properties of the source's, whichever form that has.
+func (a *Account) alone(c *Container, prefix string) *Object {
+	m := marker()
+	if o := a.live(c, prefix); o != nil {
+		m.Properties = maps.Clone(o.Properties)
+	} else if o := a.live(c, strings.TrimSuffix(prefix, "/")); o != nil && o.marker(prefix[:len(prefix)-1]) {
+		m.Properties = maps.Clone(o.Properties)
+	}
+	return m
 }
 
 // room judges the limits of the destination, where what is replaced no longer

@@ -144,6 +144,7 @@ func ifRange(value string, h http.Header) bool {
 	case strings.HasPrefix(value, `"`):
 		etag := h["Etag"]
 		if len(etag) == 0 {
+			//lint:ignore SA1008 WebDAV writes the name as its clients spell it
 			etag = h["ETag"]
 		}
 		return len(etag) == 1 && strings.Trim(etag[0], `"`) == strings.Trim(value, `"`) && !strings.HasPrefix(etag[0], "W/")

@@ -109,7 +109,7 @@ func parseMediaRange(item string) (mediaRange, bool) {
 	for params != "" {
 		var param string
 		param, params, _ = strings.Cut(params, ";")
-		name, value, ok := strings.Cut(strings.Trim(param, " \t"), "=")
+		name, value, _ := strings.Cut(strings.Trim(param, " \t"), "=")
 		if name = strings.TrimRight(name, " \t"); !strings.EqualFold(name, "q") {
 			continue
 		}
