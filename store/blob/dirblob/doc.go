@@ -25,7 +25,8 @@
 // the directory. A directory is made, and synced into its parent, before the
 // first blob is renamed into it. When Commit returns nil the blob survives a loss of power; before
 // that it is not visible under its ID. A sync, close or rename that fails ends
-// writing for good, because Linux may drop the pages that it could not write
+// writing for good, as does an I/O error of any write and a file system that
+// turned read-only, because Linux may drop the pages that it could not write
 // and report success on the next try; reading goes on. A full disk is not such
 // a failure as long as it shows before the sync.
 //

@@ -177,6 +177,27 @@ func TestAFullDiskStopsNothing(t *testing.T) {
 	}
 }
 
+func TestADiskThatCannotBeWrittenStopsWriting(t *testing.T) {
+	for _, step := range []dirblob.Step{dirblob.StepCreate, dirblob.StepWrite} {
+		for _, cause := range []error{syscall.EIO, syscall.EROFS} {
+			t.Run(fmt.Sprint(step, cause), func(t *testing.T) {
+				s, sc, dir := scripted(t, dirblob.Options{})
+				blobtest.Put(t, s, blobtest.ID(1), []byte("old"))
+				sc.reset(failAt(step, cause))
+				if err := put(t, s, blobtest.ID(2), []byte("new")); !errors.Is(err, blob.ErrStopped) || !errors.Is(err, cause) {
+					t.Errorf("put: %v", err)
+				}
+				sc.reset(nil)
+				if err := put(t, s, blobtest.ID(3), []byte("new")); !errors.Is(err, blob.ErrStopped) {
+					t.Errorf("put after the disk failed: %v", err)
+				}
+				blobtest.Get(t, s, blobtest.ID(1))
+				wantNoTmp(t, dir)
+			})
+		}
+	}
+}
+
 // TestAFailureAtAnyStepLeavesAllOrNothing breaks the N-th call, then the N-th
 // and every later one, for every N that there is.
 func TestAFailureAtAnyStepLeavesAllOrNothing(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"entrepot/store/blob"
@@ -138,11 +139,11 @@ func (s *Store) Create(ctx context.Context, id blob.ID) (blob.Upload, error) {
 	}
 	tmp := tmpDir + "/" + id.String()
 	if err := s.opt.Faults.at(StepCreate, tmp); err != nil {
-		return nil, spaceError(err)
+		return nil, s.writeError(err)
 	}
 	f, err := s.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, spaceError(err)
+		return nil, s.writeError(err)
 	}
 	return &upload{store: s, id: id, tmp: tmp, file: f}, nil
 }
@@ -262,6 +263,17 @@ func (s *Store) checkSpace() error {
 		return fmt.Errorf("%w: the volume is below its floor of %d free bytes", blob.ErrNoSpace, s.floor)
 	}
 	return nil
+}
+
+// writeError marks the errors of a full disk, and stops writing when the disk
+// or its file system cannot be written: one that failed an I/O, or was made
+// read-only by the kernel for that reason, is not to be trusted before a
+// restart.
+func (s *Store) writeError(err error) error {
+	if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS) {
+		return s.stop(err)
+	}
+	return spaceError(err)
 }
 
 // spaceError marks the errors of a full disk.

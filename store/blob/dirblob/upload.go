@@ -39,10 +39,10 @@ func (u *upload) Write(p []byte) (int, error) {
 
 func (u *upload) write(p []byte) (int, error) {
 	if err := u.store.opt.Faults.at(StepWrite, u.tmp); err != nil {
-		return 0, spaceError(err)
+		return 0, u.store.writeError(err)
 	}
 	n, err := u.file.Write(p)
-	return n, spaceError(err)
+	return n, u.store.writeError(err)
 }
 
 // nextWindow is called when another window is full: its pages start on their
