@@ -59,7 +59,7 @@ func login(name string, limit int, what string) error {
 		return bad(errs.NameTooLong, "a %s name has at most %d bytes", what, limit)
 	case name == "." || name == "..":
 		return bad(errs.BadName, "a %s name cannot be a dot or two", what)
-	case strings.ContainsAny(name, ":/,") || HasControl(name):
+	case strings.ContainsAny(name, ":/,") || hasControl(name):
 		return bad(errs.BadName, "a %s name holds no colon, slash, comma or control character", what)
 	case strings.TrimSpace(name) != name:
 		return bad(errs.BadName, "a %s name does not begin or end with a blank", what)
@@ -107,8 +107,8 @@ func Object(name string) error {
 	return nil
 }
 
-// HasControl tells whether s holds a C0 control character or DEL.
-func HasControl(s string) bool {
+// hasControl tells whether s holds a C0 control character or DEL.
+func hasControl(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] == 0x7f {
 			return true
@@ -117,11 +117,17 @@ func HasControl(s string) bool {
 	return false
 }
 
-// OnDrive tells whether a mounted drive can show an object's name: no control
-// characters and no path element that is empty, "." or "..". A folder's
-// trailing slash is allowed.
+// inXML tells whether XML can carry s: no control characters, neither U+FFFE
+// nor U+FFFF (XML 1.0 section 2.2).
+func inXML(s string) bool {
+	return !hasControl(s) && !strings.Contains(s, "\ufffe") && !strings.Contains(s, "\uffff")
+}
+
+// OnDrive tells whether a mounted drive can show an object's name: only
+// characters that XML can carry, and no path element that is empty, "." or
+// "..". A folder's trailing slash is allowed.
 func OnDrive(name string) bool {
-	if HasControl(name) {
+	if !inXML(name) {
 		return false
 	}
 	name = strings.TrimSuffix(name, "/")
@@ -138,7 +144,7 @@ func OnDrive(name string) bool {
 
 // DriveName tells whether a container's name can stand in a drive's path.
 func DriveName(name string) bool {
-	return name != "." && name != ".." && !HasControl(name)
+	return name != "." && name != ".." && inXML(name)
 }
 
 // Parent returns the folder that holds a name, with its slash; "" for a name
