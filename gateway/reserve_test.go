@@ -37,6 +37,35 @@ func TestUploadsOnTheirWayReserveTheirRoom(t *testing.T) {
 	w.counts("c")
 }
 
+func TestRoomThatWasReservedIsNotCountedAgainOnceItIsUsed(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.g.Accounts.SetProperties(w.Ctx("admin"), "test", gateway.Properties{"quota-bytes": "100"}))
+	begin := func(name string, size int64) (*io.PipeWriter, chan error) {
+		r, pipe := io.Pipe()
+		done := make(chan error)
+		go func() {
+			_, err := w.g.Objects.Put(w.ctx, ref("c", name), r, gateway.PutOptions{Size: size})
+			done <- err
+		}()
+		if _, err := pipe.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		return pipe, done
+	}
+	end := func(pipe *io.PipeWriter, size int, done chan error) {
+		if _, err := pipe.Write([]byte(strings.Repeat("x", size-1))); err != nil {
+			t.Fatal(err)
+		}
+		pipe.Close()
+		w.must(<-done)
+	}
+	first, firstDone := begin("first", 60)
+	second, secondDone := begin("second", 40) // its room is left beside the first
+	end(first, 60, firstDone)
+	end(second, 40, secondDone)
+	w.counts("c")
+}
+
 func TestFullVolumeRefusesGrowthAndLetsDelete(t *testing.T) {
 	blobs := memblob.New(memblob.Options{Capacity: int64(len(long))})
 	f := gatewaytest.NewWith(t, gatewaytest.Options{Blobs: blobs})

@@ -26,8 +26,10 @@ type put struct {
 	row   *store.Object // what the write replaces, expired or not
 	usage usage
 	above ancestors
-	// others are the bytes that other uploads have reserved.
+	// others are the bytes that other uploads have reserved; reserved tells
+	// that this one has its own room among them.
 	othersDepot, othersAccount int64
+	reserved                   bool
 }
 
 // Put stores body under ref and makes it visible in one step: readers see the
@@ -97,7 +99,6 @@ func (w *put) guess() bool {
 		return false
 	}
 	w.scope = h.scope(w.ref)
-	w.othersDepot, w.othersAccount = w.pending.held(&w.scope.container)
 	return true
 }
 
@@ -249,6 +250,7 @@ func (w *put) reserve(size int64) (release func(), err error) {
 	if w.row != nil {
 		old = w.row.Content.Size
 	}
+	w.reserved = true
 	return w.pending.take(&w.scope.container, size-old, func(depot, account int64) error {
 		w.othersDepot, w.othersAccount = depot, account
 		usage := w.usage
@@ -302,6 +304,12 @@ func (w *put) limit() (int64, error) {
 func (w *put) commit(ctx context.Context, content store.Content, attach func(*store.Tx)) (PutResult, error) {
 	var result PutResult
 	at := w.scope
+	// What others reserved when this upload began may be stored by now and is
+	// not counted twice; who has no reservation leaves that of others alone.
+	w.othersDepot, w.othersAccount = 0, 0
+	if !w.reserved {
+		w.othersDepot, w.othersAccount = w.pending.held(&at.container)
+	}
 	err := w.retryStronger(ctx, func(strong bool) []store.Guard {
 		guards := store.LocksOfWrite(at.container.ID, w.ref.Object, false)
 		return append(guards, at.quotaGuards(strong)...)
@@ -385,7 +393,7 @@ func (w *put) keepOnDrive(o *store.Object) {
 // the audit record.
 func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 	id := w.scope.container.ID
-	if w.row != nil && !w.opt.Drive {
+	if w.row != nil && (w.old == nil || !w.opt.Drive) {
 		if err := tx.DeleteProps(id, o.Name); err != nil {
 			return err
 		}
