@@ -314,3 +314,23 @@ func TestDirectoryKeepsTokensUntilThePasswordChanges(t *testing.T) {
 	}
 	wantKind(t, a.AddUser(ctx, gateway.NewUser{Name: "TESTER", Account: "x", Role: auth.RoleOwner}), errs.Exists, "")
 }
+
+func TestCopyOfAFolderNeedsTheRightToList(t *testing.T) {
+	w := newWorld(t)
+	w.put("d/secret", "x")
+	anyone, writers := ".r:*", "test:tester3"
+	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{ReadACL: &anyone}))
+	w.container("out")
+	w.must(w.g.Containers.Update(w.ctx, ref("out", ""), gateway.ContainerChange{ReadACL: &writers, WriteACL: &writers}))
+	guest := w.Ctx("tester3")
+	for _, from := range []string{"d", "d/", ""} {
+		_, err := w.g.Trees.Copy(guest, ref("c", from), ref("out", "copy"), gateway.TreeOptions{})
+		wantKind(t, err, errs.Forbidden, "")
+	}
+	_, err := w.g.Trees.Copy(guest, ref("c", "d/secret"), ref("out", "known"), gateway.TreeOptions{})
+	w.must(err)
+	anyone = ".r:*,.rlistings"
+	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{ReadACL: &anyone}))
+	_, err = w.g.Trees.Copy(guest, ref("c", "d"), ref("out", "copy"), gateway.TreeOptions{})
+	w.must(err)
+}

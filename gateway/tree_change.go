@@ -86,6 +86,9 @@ func (c *core) putMarker(tx *store.Tx, p auth.Principal, s *scope, path string, 
 	if found {
 		old = &row
 		marker.Timestamp = row.Timestamp.After(now)
+		if err := tx.DeleteProps(s.container.ID, path); err != nil {
+			return err
+		}
 	}
 	tx.PutObject(&s.container, old, marker, now)
 	tx.AddJournal(c.journal("mkdir", p, s.container.ID, marker))

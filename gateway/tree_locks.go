@@ -127,6 +127,9 @@ func (t *Trees) emptyFile(tx *store.Tx, p auth.Principal, s *scope, ref Ref, con
 		old = &row
 		o.Written = row.Timestamp.After(now)
 		o.Timestamp = o.Written
+		if err := tx.DeleteProps(s.container.ID, ref.Object); err != nil {
+			return err
+		}
 	}
 	tx.PutObject(&s.container, old, o, now)
 	tx.AddJournal(t.journal("put", p, s.container.ID, o))

@@ -211,6 +211,9 @@ func (w *transfer) source(tx *store.Tx) (scope, node, error) {
 	if err == nil {
 		err = s.mayRead(w.p)
 	}
+	if err == nil && n.kind != NodeFile {
+		err = s.mayList(w.p) // a copy of a folder shows the names in it
+	}
 	return s, n, err
 }
 
@@ -324,6 +327,9 @@ func (w *transfer) clearExpired(tx *store.Tx, d *scope) error {
 	}
 	for i := range rows {
 		tx.DeleteObject(&d.container, &rows[i], w.now)
+		if err := tx.DeleteProps(d.container.ID, rows[i].Name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -418,3 +418,38 @@ func TestPropertiesSurviveListingAndLimits(t *testing.T) {
 		t.Error(n.Props, err)
 	}
 }
+
+func TestExpiredObjectLeavesNoDeadPropertiesBehind(t *testing.T) {
+	prop := gateway.DeadProp{Space: "http://x/y", Name: "p", Value: []byte("<v/>")}
+	for how, again := range map[string]func(w *world, at gateway.Ref) error{
+		"put": func(w *world, at gateway.Ref) error { return w.drivePut(at.Object, "new") },
+		"locked": func(w *world, at gateway.Ref) error {
+			_, _, err := w.g.Trees.Lock(w.ctx, at, gateway.LockRequest{Exclusive: true})
+			return err
+		},
+		"copied": func(w *world, at gateway.Ref) error {
+			_, err := w.g.Trees.Copy(w.ctx, ref("c", "source"), at, gateway.TreeOptions{})
+			return err
+		},
+		"moved": func(w *world, at gateway.Ref) error {
+			_, err := w.g.Trees.Move(w.ctx, ref("c", "source"), at, gateway.TreeOptions{})
+			return err
+		},
+		"folder/": func(w *world, at gateway.Ref) error {
+			return w.g.Trees.MakeFolder(w.ctx, at, gateway.Conditions{})
+		},
+	} {
+		w := newWorld(t)
+		w.put("source", "s")
+		at := ref("c", how)
+		_, err := w.g.Objects.Put(w.ctx, at, strings.NewReader(""), gateway.PutOptions{Size: 0, DeleteAt: w.Clock.Now().Add(time.Second)})
+		w.must(err)
+		w.must(w.g.Trees.PatchProps(w.ctx, at, gateway.PropPatch{Changes: []gateway.PropChange{{Prop: prop}}}))
+		w.Clock.Advance(time.Second)
+		w.must(again(w, at))
+		n, err := w.g.Trees.Stat(w.ctx, at, gateway.NodeParts{Props: true})
+		if err != nil || len(n.Props) != 0 {
+			t.Errorf("%s: %v, %v", how, n.Props, err)
+		}
+	}
+}
