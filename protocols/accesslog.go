@@ -19,7 +19,7 @@ const maxLoggedPath = 200
 // the users' business.
 func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int, sent int64, took time.Duration, finished bool) {
 	level := slog.LevelInfo
-	if status >= 500 {
+	if status >= 500 && !expected(e.Err) {
 		level = slog.LevelError
 	}
 	ctx := r.Context()
@@ -53,4 +53,17 @@ func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int,
 		attrs = append(attrs, slog.Bool("aborted", true))
 	}
 	log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// expected tells failures that are the caller's affair although some protocols
+// give them a status of the 500s: a limit that is used up, a foreign host in a
+// Destination. A full volume is the operator's.
+func expected(err error) bool {
+	switch errs.Of(err) {
+	case errs.OverQuota:
+		return errs.ReasonOf(err) != errs.DiskFull
+	case errs.Other, errs.Unavailable:
+		return false
+	}
+	return err != nil
 }

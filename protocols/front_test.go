@@ -119,12 +119,20 @@ func TestFailuresAreLoggedWithKindAndCause(t *testing.T) {
 		func(w http.ResponseWriter, r *http.Request) {
 			httpkit.EventOf(r.Context()).Err = errs.Wrap("objects.Put", errs.OverQuota, errs.DiskFull, errors.New("no space left"))
 			w.WriteHeader(http.StatusInsufficientStorage)
-		}}})
+		}}}, protocols.Mount{Name: "limit", Face: face{"limit", func(w http.ResponseWriter, r *http.Request) {
+		httpkit.EventOf(r.Context()).Err = errs.New("objects.Put", errs.OverQuota, "", "over the limit")
+		w.WriteHeader(http.StatusInsufficientStorage)
+	}}})
 	get(f, "/one", nil)
 	for _, part := range []string{`"level":"ERROR"`, `"kind":"over quota"`, "no space left", `"status":507`} {
 		if !strings.Contains(log.String(), part) {
 			t.Errorf("the log lacks %s: %s", part, log)
 		}
+	}
+	log.Reset()
+	get(f, "/limit", nil)
+	if !strings.Contains(log.String(), `"level":"INFO"`) {
+		t.Errorf("a used-up limit is not the operator's affair: %s", log)
 	}
 	log.Reset()
 	get(f, "/nothing/here?token=secret", nil)

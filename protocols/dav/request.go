@@ -68,7 +68,7 @@ func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
 func (f *Face) handle(w http.ResponseWriter, r *http.Request) (*request, error) {
 	q := &request{w: w, r: r, who: auth.PrincipalOf(r.Context())}
 	event := httpkit.EventOf(r.Context())
-	event.Face, event.Op = "dav", r.Method
+	event.Face, event.Op, event.User = "dav", r.Method, q.who.User
 	m, ok := f.methods[r.Method]
 	switch {
 	case !ok && strings.Contains(foreignMethods, " "+r.Method+" "):
