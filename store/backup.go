@@ -353,6 +353,9 @@ type RestoreTarget struct {
 	// Open opens a piece of content of the backup: its bytes come first,
 	// whatever follows.
 	Open func(ctx context.Context, id blob.ID) (io.ReadCloser, error)
+	// Lost is told of content that the backup should hold and that is damaged
+	// or missing, and the restore goes on; nil: the restore is refused.
+	Lost func(id blob.ID, err error)
 }
 
 // A RestoreReport says what was restored.
@@ -360,7 +363,7 @@ type RestoreReport struct {
 	BackupHeader
 	Content int64
 	Bytes   int64
-	Damaged int64 // were damaged already when the backup was made; not restored
+	Damaged int64 // not restored: were damaged when the backup was made, or were told to Lost
 }
 
 // Restore brings the backup in a directory back. Everything is compared with
@@ -385,12 +388,13 @@ func Restore(ctx context.Context, dir string, to RestoreTarget) (report RestoreR
 			report.Damaged++
 			return nil
 		}
-		r, err := to.Open(ctx, item.id)
-		if err != nil {
-			return fmt.Errorf("restore: content %s: %w", item.id, err)
-		}
-		err = copyContent(ctx, to.Blobs, item, io.LimitReader(r, item.size))
-		if err = errors.Join(err, r.Close()); err != nil {
+		switch err := restoreContent(ctx, to, item); {
+		case err == nil:
+		case to.Lost != nil && (errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotFound)):
+			to.Lost(item.id, err)
+			report.Damaged++
+			return nil
+		default:
 			return fmt.Errorf("restore: content %s: %w", item.id, err)
 		}
 		report.Content++
@@ -406,6 +410,15 @@ func Restore(ctx context.Context, dir string, to RestoreTarget) (report RestoreR
 	return report, syncDirectory(filepath.Dir(to.Database))
 }
 
+// restoreContent brings one piece of content back.
+func restoreContent(ctx context.Context, to RestoreTarget, item *backedUp) error {
+	r, err := to.Open(ctx, item.id)
+	if err != nil {
+		return err
+	}
+	return errors.Join(copyContent(ctx, to.Blobs, item, io.LimitReader(r, item.size)), r.Close())
+}
+
 // readBackup reads the manifest of the backup in a directory.
 func readBackup(dir string, each func(*backedUp) error) (h BackupHeader, err error) {
 	f, err := os.Open(filepath.Join(dir, manifestName))
@@ -417,8 +430,11 @@ func readBackup(dir string, each func(*backedUp) error) (h BackupHeader, err err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	h, err = readManifest(f, each)
-	if err != nil {
+	if errors.Is(err, errManifest) {
 		return h, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	if err != nil {
+		return h, err
 	}
 	if h.Database.Name != filepath.Base(h.Database.Name) || !strings.HasSuffix(h.Database.Name, ".db") {
 		return h, fmt.Errorf("%s: %w: a database named %q", f.Name(), errManifest, h.Database.Name)

@@ -18,6 +18,7 @@ import (
 	"entrepot/auth"
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
+	"entrepot/store"
 )
 
 // config is the configuration file, with the defaults of an absent field
@@ -37,6 +38,12 @@ type config struct {
 	// FreeSpace is how many bytes of the volume stay free; 0: the smaller of
 	// 1 GiB and 2 % of it.
 	FreeSpace int64 `toml:"free_space"`
+
+	// ScrubRate is how many bytes of content are read back in a second to look
+	// for damage; 0: none.
+	ScrubRate int64 `toml:"scrub_rate"` // 10485760
+	// SweepGrace is how long content stays that no record names.
+	SweepGrace time.Duration `toml:"sweep_grace"` // 1h
 
 	Allow          []string `toml:"allow"`            // addresses served at all; none: every one
 	TrustedProxies []string `toml:"trusted_proxies"`  // whose forwarded headers count
@@ -106,9 +113,12 @@ func defaults() config {
 	return config{
 		Data:   "data",
 		Listen: "127.0.0.1:8080",
-		Log:    logConfig{Level: "info", Format: "text"},
-		DAV:    davConfig{Prefix: "/dav"},
-		Depot:  depotConfig{RequestTimeWindow: 300 * time.Second},
+
+		ScrubRate: store.DefaultScrubRate, SweepGrace: store.DefaultGrace,
+
+		Log:   logConfig{Level: "info", Format: "text"},
+		DAV:   davConfig{Prefix: "/dav"},
+		Depot: depotConfig{RequestTimeWindow: 300 * time.Second},
 	}
 }
 
@@ -212,10 +222,18 @@ func (c *config) check() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("configuration: log.format is text or json, not %q", c.Log.Format)
 	}
-	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 {
+	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 {
 		return errors.New("configuration: a limit is negative")
 	}
 	return nil
+}
+
+// scrubRate is the rate as the store takes it.
+func (c *config) scrubRate() int64 {
+	if c.ScrubRate == 0 {
+		return -1
+	}
+	return c.ScrubRate
 }
 
 func (c *config) logLevel() (level slog.Level, err error) {

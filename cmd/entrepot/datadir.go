@@ -32,6 +32,8 @@ const (
 type opened struct {
 	gateway *gateway.Gateway
 	store   *store.Store
+	engine  *boltkv.Engine
+	blobs   *dirblob.Store
 	close   []func() error
 }
 
@@ -67,7 +69,10 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 		return nil, err
 	}
 	o.close = append(o.close, blobs.Close)
-	o.store, err = store.Open(ctx, engine, blobs, store.Options{InlineLimit: c.InlineLimit, Logger: log})
+	o.engine, o.blobs = engine, blobs
+	o.store, err = store.Open(ctx, engine, blobs, store.Options{
+		InlineLimit: c.InlineLimit, Logger: log, ScrubRate: c.scrubRate(), Grace: c.SweepGrace,
+	})
 	if err != nil {
 		return nil, err
 	}

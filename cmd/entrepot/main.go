@@ -4,6 +4,10 @@
 //	entrepot serve                 starts the gateway
 //	entrepot user add|passwd|list  manages logins
 //	entrepot key add               makes an API key
+//	entrepot check                 looks for damage
+//	entrepot events                lists what an operator should know
+//	entrepot sweep                 removes content that no record names
+//	entrepot backup|restore        saves the store, and brings it back
 //	entrepot config                prints the effective configuration
 //	entrepot version               prints the version
 package main
@@ -82,6 +86,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	p.flags.add(root.PersistentFlags())
+	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand())
 	root.AddCommand(p.serveCommand(), p.userCommand(), p.keyCommand(), p.configCommand(), p.versionCommand())
 	return root
 }
