@@ -23,7 +23,7 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 		return Object{}, err
 	}
 	var out Object
-	err := o.change(ctx, ref, change.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+	err := o.change(ctx, ref, false, change.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
 		next := *old
 		next.Born = s.container.Epoch
 		next.Timestamp = old.Timestamp.After(now)
@@ -49,7 +49,7 @@ func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
 	if err := checkObjectRef(ref); err != nil {
 		return err
 	}
-	return o.change(ctx, ref, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+	return o.change(ctx, ref, true, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
 		gone := *old
 		gone.Timestamp = old.Timestamp.After(now)
 		tx.DeleteObject(&s.container, old, gone.Timestamp)
@@ -71,8 +71,9 @@ func (c *core) forgetPath(tx *store.Tx, id uint64, path string) error {
 }
 
 // change runs fn in a transaction on a live object that the caller may write
-// and that no lock of somebody else protects.
-func (c *core) change(ctx context.Context, ref Ref, tokens []string,
+// and that no lock of somebody else protects; removes says that fn takes the
+// name out of its folder.
+func (c *core) change(ctx context.Context, ref Ref, removes bool, tokens []string,
 	fn func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error) error {
 	p, now := auth.PrincipalOf(ctx), c.now()
 	at, err := c.locate(ctx, p, ref)
@@ -106,7 +107,7 @@ func (c *core) change(ctx context.Context, ref Ref, tokens []string,
 			return errStronger
 		}
 		if locks != 0 {
-			if err := c.holdsLocks(&tx.View, p, &s, ref.Object, false, tokens, now); err != nil {
+			if err := c.holdsLocks(&tx.View, p, &s, ref.Object, removes, tokens, now); err != nil {
 				return err
 			}
 		}

@@ -375,7 +375,8 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 			objects = w.leaveMarker(tx, s, n, objects)
 		}
 	}
-	if err := w.room(tx, s, d, objects, strong); err != nil {
+	count, bytes := w.grows(n, target, objects)
+	if err := w.room(tx, s, d, count, bytes, strong); err != nil {
 		return err
 	}
 	if w.move {
@@ -389,13 +390,27 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 	return w.finish(tx, s, n, d, target, objects)
 }
 
-// room checks limits of the destination: a copy counts its bytes although it
-// shares them.
-func (w *transfer) room(tx *store.Tx, s, d *scope, objects []store.Object, strong bool) error {
-	var bytes int64
+// grows counts what the transfer adds to its destination: a copy counts its
+// bytes although it shares them.
+func (w *transfer) grows(n *node, target string, objects []store.Object) (count, bytes int64) {
 	for i := range objects {
-		bytes += objects[i].Content.Size
+		if w.move || !objects[i].Expired(w.now) {
+			count++
+			bytes += objects[i].Content.Size
+		}
 	}
+	if n.twin != nil && target != "" && !w.opt.Shallow {
+		count++
+		bytes += n.twin.Content.Size
+	}
+	if count == 0 && target != "" {
+		count = 1 // a marker is written
+	}
+	return count, bytes
+}
+
+// room checks limits of the destination.
+func (w *transfer) room(tx *store.Tx, s, d *scope, count, bytes int64, strong bool) error {
 	if w.move && s.container.Depot == d.container.Depot && s.container.ID == d.container.ID {
 		return nil
 	}
@@ -408,5 +423,5 @@ func (w *transfer) room(tx *store.Tx, s, d *scope, objects []store.Object, stron
 		// even where more is stored than a lowered limit allows.
 		u.depotBytes, u.accountBytes = -bytes, -bytes
 	}
-	return d.fits(u, bytes, int64(len(objects)), strong)
+	return d.fits(u, bytes, count, strong)
 }

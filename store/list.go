@@ -119,15 +119,18 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 			if q.Direct {
 				return false, nil
 			}
+			first, err := decodeListed(string(item.First[len(s.base):]), item.Value, types)
+			if err != nil {
+				return false, err
+			}
 			row := Listed{Subdir: name}
-			if !q.Reverse && bytes.Equal(item.First, item.Row) {
-				marker, err := decodeListed(name, item.Value, types)
-				if err != nil {
+			if first.Expired(q.Now) {
+				live, err := v.liveBelow(id, name, q)
+				if err != nil || !live {
 					return false, err
 				}
-				if !marker.Expired(q.Now) {
-					row.Marker = &marker
-				}
+			} else if !q.Reverse && first.Name == name {
+				row.Marker = &first
 			}
 			list = append(list, row)
 			return true, nil
@@ -143,6 +146,15 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 		return true, nil
 	})
 	return list, err
+}
+
+// liveBelow tells whether a rolled-up prefix stands for an object that is not
+// expired and lies in the query's bounds.
+func (v *View) liveBelow(id uint64, prefix string, q Query) (bool, error) {
+	list, err := v.Objects(id, Query{
+		Prefix: prefix, Marker: q.Marker, EndMarker: q.EndMarker, Reverse: q.Reverse, Now: q.Now, Limit: 1,
+	})
+	return len(list) > 0, err
 }
 
 // Records lists a container's objects whole, fit to be written back. Expired

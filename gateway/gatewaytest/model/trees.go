@@ -162,7 +162,13 @@ func (a *Account) members(call *TreeCall, s *Container) map[string]*Object {
 		}
 	}
 	if call.Shallow {
-		return map[string]*Object{"/": a.alone(s, prefix)}
+		list = map[string]*Object{"/": a.alone(s, prefix)}
+	}
+	if call.ToPath == "" { // a container needs no marker
+		delete(list, "")
+		delete(list, "/")
+	} else if len(list) == 0 { // an empty container becomes a folder
+		list["/"] = marker()
 	}
 	return list
 }
@@ -210,10 +216,6 @@ func (a *Account) room(v *Verdict, call *TreeCall, s, d *Container) {
 		return
 	}
 	v.must(after.noRoom(to, objects, bytes), errs.OverQuota)
-	v.may(errs.OverQuota) // expired rows of the source may count
-	if !after.noRoom(to, objects+a.expiredRows(s), bytes+a.expiredBytes(s)) {
-		v.May = v.May[:len(v.May)-1]
-	}
 }
 
 func (c *Container) clone() *Container {
@@ -226,24 +228,6 @@ func (c *Container) clone() *Container {
 	return &n
 }
 
-func (a *Account) expiredRows(c *Container) (n int64) {
-	for _, o := range c.Rows {
-		if a.expired(o) {
-			n++
-		}
-	}
-	return n
-}
-
-func (a *Account) expiredBytes(c *Container) (n int64) {
-	for _, o := range c.Rows {
-		if a.expired(o) {
-			n += int64(len(o.Body))
-		}
-	}
-	return n
-}
-
 // carry does a transfer that was judged.
 func (a *Account) carry(call *TreeCall, s, d *Container) {
 	if call.Move && call.Path == "" && call.ToPath == "" { // a rename keeps all but the locks
@@ -252,14 +236,11 @@ func (a *Account) carry(call *TreeCall, s, d *Container) {
 		s.Locks = nil
 		return
 	}
-	from := a.look(s, call.Path)
 	list := a.members(call, s)
 	bare := strings.TrimSuffix(call.ToPath, "/")
 	if call.ToPath == "" {
 		d = newContainer()
 		a.Containers[call.ToContainer] = d
-		delete(list, "")
-		delete(list, "/")
 	} else {
 		a.clear(d, bare)
 		for name, o := range d.Rows { // expired rows in the way
@@ -281,9 +262,6 @@ func (a *Account) carry(call *TreeCall, s, d *Container) {
 		} else {
 			d.Rows[name] = o.copyOf()
 		}
-	}
-	if from == folder && bare != "" && a.look(d, bare) != folder {
-		d.Rows[bare+"/"] = marker() // an empty container became a folder
 	}
 	if call.Move && call.Path != "" {
 		a.keepParent(s, call.Path)
