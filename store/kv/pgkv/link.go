@@ -79,21 +79,14 @@ func (l *link) trip(ctx context.Context, steps []step) error {
 		p.SendQueryStatement(l.statements[s.statement], s.params, binary, binary)
 	}
 	if err := p.Sync(); err != nil {
-		return errors.Join(err, ignoreClosed(p.Close(), err))
+		_ = p.Close() // it repeats the error
+		return err
 	}
 	err := receive(p, steps)
 	if closed := p.Close(); err == nil {
 		err = closed
 	}
 	return err
-}
-
-// ignoreClosed returns nil for an error that only repeats another.
-func ignoreClosed(closed, err error) error {
-	if errors.Is(closed, err) {
-		return nil
-	}
-	return closed
 }
 
 // receive reads the answers to steps. A PgError of one step does not end the

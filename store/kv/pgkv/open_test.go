@@ -55,15 +55,9 @@ func TestOpenRefusesOtherFormats(t *testing.T) {
 }
 
 func TestOpenRefusesUnsafeSettings(t *testing.T) {
-	dsn, err := url.Parse(cluster(t).DSN())
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := dsn.Query()
-	query.Set("synchronous_commit", "off") // of the session, as ALTER ROLE would
-	dsn.RawQuery = query.Encode()
-	refused(t, dsn.String(), pgkv.Options{Schema: schema()}, pgkv.ErrUnsafe)
-	e, err := pgkv.Open(t.Context(), dsn.String(), pgkv.Options{Schema: schema(), AllowUnsafe: true})
+	dsn := with(t, "synchronous_commit", "off") // of the session, as ALTER ROLE would
+	refused(t, dsn, pgkv.Options{Schema: schema()}, pgkv.ErrUnsafe)
+	e, err := pgkv.Open(t.Context(), dsn, pgkv.Options{Schema: schema(), AllowUnsafe: true})
 	if err != nil {
 		t.Fatalf("Open with AllowUnsafe = %v", err)
 	}
@@ -117,12 +111,14 @@ func TestEnginesOpenOneNewStoreAtOnce(t *testing.T) {
 }
 
 func TestOrdinaryRoleSuffices(t *testing.T) {
-	execute(t, `CREATE ROLE gateway LOGIN PASSWORD 'gateway'; GRANT CREATE ON DATABASE postgres TO gateway`)
+	role := pgx.Identifier{"role of " + schema()}
+	execute(t, `CREATE ROLE `+role.Sanitize()+` LOGIN PASSWORD 'secret'`)
+	execute(t, `GRANT CREATE ON DATABASE postgres TO `+role.Sanitize())
 	dsn, err := url.Parse(cluster(t).DSN())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dsn.User = url.UserPassword("gateway", "gateway")
+	dsn.User = url.UserPassword(role[0], "secret")
 	cuts := []cut{cutBefore, cutAfter}
 	p := newProxy(t, dsn.Host, func() cut {
 		if len(cuts) == 0 {

@@ -1,0 +1,4 @@
+package pgtest
+
+// ErrMissing is the error of New where no server is installed.
+var ErrMissing = errMissing
