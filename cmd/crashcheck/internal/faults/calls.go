@@ -12,14 +12,14 @@ import (
 	"entrepot/cmd/crashcheck/internal/wire"
 )
 
-// killAtRandom is C1: once to four times in one data directory the gateway is
+// killAtRandom is C1: two to six times in one data directory the gateway is
 // killed 50 to 3,000 ms into a load.
 func (b *bench) killAtRandom(ctx context.Context) error {
 	rng := random(b.seed, "C1")
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	laps := 1 + rng.IntN(4)
+	laps := 2 + rng.IntN(5)
 	b.result.Variant = fmt.Sprintf("%d kills", laps)
 	for range laps {
 		g, err := b.start(ctx)
@@ -33,11 +33,11 @@ func (b *bench) killAtRandom(ctx context.Context) error {
 		timer.Stop()
 		g.Kill()
 		b.result.Points++
-		if err := b.verify(ctx); err != nil {
+		if _, err := b.look(ctx, true); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.verify(ctx)
 }
 
 // A call is a system call by which the gateway writes, and how often one
@@ -68,25 +68,36 @@ func callOf(all []call, seed uint64) (name string, n int) {
 	return c.name, 1 + int(seed/uint64(len(all))%uint64(c.most))
 }
 
+// callsOfRun is how many calls one run of C2 dies at, one after the other in one
+// data directory.
+const callsOfRun = 4
+
 // killAtCall is C2: the thread that makes a call for the Nth time takes the
 // process with it. The first calls fall into the start, which is recovery
-// when the gateway was killed before.
+// from the kill before.
 func (b *bench) killAtCall(ctx context.Context) error {
-	name, n := callOf(calls(), b.seed)
-	b.result.Variant = fmt.Sprintf("%s %d", name, n)
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	g, ended, err := b.startBroken(ctx, fmt.Sprintf("%s:signal=KILL:when=%d", name, n))
-	if err != nil {
-		return err
-	}
-	if !ended {
-		ended = b.loadUntil(ctx, g, callPatience)
-		g.Kill()
-	}
-	if ended {
-		b.result.Points++
+	var tried []string
+	for i := range uint64(callsOfRun) {
+		name, n := callOf(calls(), b.seed*callsOfRun+i)
+		tried = append(tried, fmt.Sprintf("%s %d", name, n))
+		b.result.Variant = strings.Join(tried, ", ")
+		g, ended, err := b.startBroken(ctx, fmt.Sprintf("%s:signal=KILL:when=%d", name, n))
+		if err != nil {
+			return err
+		}
+		if !ended {
+			ended = b.loadUntil(ctx, g, callPatience)
+			g.Kill()
+		}
+		if ended {
+			b.result.Points++
+		}
+		if _, err := b.look(ctx, true); err != nil {
+			return err
+		}
 	}
 	return b.verify(ctx)
 }
@@ -132,21 +143,22 @@ func (b *bench) endWithin(ctx context.Context, g *process.Gateway, d time.Durati
 	return true
 }
 
-// failCall is C3: a call fails with EIO, once or from then on. After a failed
-// sync or commit the gateway accepts no more writes, and it reads on.
+// failCall is C3: a call fails with EIO, first once, then from that call on.
+// After a failed sync or commit the gateway accepts no more writes, and it
+// reads on.
 func (b *bench) failCall(ctx context.Context) error {
-	name, n := callOf(failing(), b.seed/2)
-	inject := fmt.Sprintf("%s:error=EIO:when=%d", name, n)
-	b.result.Variant = fmt.Sprintf("%s %d once", name, n)
-	if b.seed%2 == 1 {
-		inject += "+"
-		b.result.Variant = fmt.Sprintf("%s %d on", name, n)
-	}
+	name, n := callOf(failing(), b.seed)
+	b.result.Variant = fmt.Sprintf("%s %d", name, n)
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	if err := b.meetError(ctx, inject); err != nil {
-		return err
+	for _, on := range []string{"", "+"} {
+		if err := b.meetError(ctx, fmt.Sprintf("%s:error=EIO:when=%d%s", name, n, on)); err != nil {
+			return err
+		}
+		if _, err := b.look(ctx, true); err != nil {
+			return err
+		}
 	}
 	return b.verify(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -88,10 +89,8 @@ func (b *bench) fillDisk(ctx context.Context) error {
 	if !g.Alive() {
 		b.report.Add("the gateway ended on a full disk")
 	}
-	if leave > 0 { // the load may have written to the rest, or deleted
-		if err := fill(filler, leave); err != nil {
-			return err
-		}
+	if err := fill(filler, leave); err != nil { // the load may have deleted
+		return err
 	}
 	b.judgeFull(ctx, leave > 0)
 	if err := os.Remove(filler); err != nil {
@@ -323,15 +322,16 @@ type cutting struct {
 	commit int     // seconds between commits of the file system's journal
 	idle   bool    // cut when the load has paused, not under it
 	mix    load.Mix
+	cuts   int
 	inject []string // breaks the gateway's promises, for the controls
 }
 
 // cutPower is C6: the power goes at the Nth write to the disk, or in one run of
-// eight when the load has just paused.
+// eight when the load has just paused; three times on one disk.
 func (b *bench) cutPower(ctx context.Context) error {
 	c := cutting{
 		keep: []float64{0, 0.5, 0.9, 1}[b.seed%4], commit: []int{1, 5, 1000}[b.seed/4%3],
-		idle: b.seed/4%8 == 7, mix: load.Everything,
+		idle: b.seed/4%8 == 7, mix: load.Everything, cuts: 3,
 	}
 	if c.idle {
 		c.mix = load.Files
@@ -339,7 +339,7 @@ func (b *bench) cutPower(ctx context.Context) error {
 	return b.cut(ctx, c)
 }
 
-// cut runs one load into one cut of the power.
+// cut runs a load into cuts of the power.
 func (b *bench) cut(ctx context.Context, c cutting) error {
 	p, err := b.onVolatile(ctx, fmt.Sprintf("commit=%d", c.commit))
 	if err != nil {
@@ -353,12 +353,23 @@ func (b *bench) cut(ctx context.Context, c cutting) error {
 	if err := rewrite(filepath.Join(b.data, "entrepot.db"), b.seed%2 == 1 || len(c.inject) > 0); err != nil {
 		return err
 	}
+	rng := random(b.seed, "C6")
+	for range c.cuts {
+		if err := b.cutOnce(ctx, c, p, rng); err != nil {
+			return err
+		}
+	}
+	return b.verify(ctx)
+}
+
+// cutOnce starts the gateway, takes its power under load, and looks at what is
+// left.
+func (b *bench) cutOnce(ctx context.Context, c cutting, p *powered, rng *rand.Rand) error {
 	g, ended, err := b.startBroken(ctx, c.inject...)
 	if err != nil || ended {
 		return errors.Join(err, errors.New("the gateway does not start on the volatile disk"))
 	}
 	defer g.Kill()
-	rng := random(b.seed, "C6")
 	if c.idle {
 		b.fleet.Run(ctx, b.client, 10+rng.IntN(30)) // every request gets its answer
 		p.disk.Cut(rng, c.keep)
@@ -374,7 +385,8 @@ func (b *bench) cut(ctx context.Context, c cutting) error {
 	if err := p.powerOn(ctx); err != nil {
 		return err
 	}
-	return b.verify(ctx)
+	_, err = b.look(ctx, true)
+	return err
 }
 
 // rewrite writes a file over itself, so that all its blocks are allocated and
@@ -418,7 +430,7 @@ func (b *bench) loadUntilCut(ctx context.Context, g *process.Gateway, disk *vola
 // withoutFileSync is C7f: the control of C6 in which fdatasync, by which the
 // gateway syncs content and database, does nothing.
 func (b *bench) withoutFileSync(ctx context.Context) error {
-	return b.cut(ctx, cutting{commit: 1000, idle: true, mix: load.Everything, inject: []string{"fdatasync:retval=0"}})
+	return b.cut(ctx, cutting{commit: 1000, idle: true, mix: load.Everything, cuts: 1, inject: []string{"fdatasync:retval=0"}})
 }
 
 // withoutDirectorySync is C7d: the control of C6 in which fsync, by which the
@@ -426,5 +438,5 @@ func (b *bench) withoutFileSync(ctx context.Context) error {
 // cut comes at a pause: a later sync of another file would make the names of
 // the earlier ones durable too.
 func (b *bench) withoutDirectorySync(ctx context.Context) error {
-	return b.cut(ctx, cutting{commit: 1000, idle: true, mix: load.Files, inject: []string{"fsync:retval=0"}})
+	return b.cut(ctx, cutting{commit: 1000, idle: true, mix: load.Files, cuts: 1, inject: []string{"fsync:retval=0"}})
 }

@@ -30,10 +30,10 @@ type Result struct {
 	Points     int            `json:"points"` // faults that were really met
 	Violations []string       `json:"violations,omitempty"`
 	Remarks    []string       `json:"remarks,omitempty"` // what differs from a rule and loses nothing
-	Outcomes   map[string]int `json:"outcomes"` // of requests: ok, refused, unknown
-	Orphans    int            `json:"orphans"`  // content files that wait for the sweeper
-	Checks     int            `json:"checks"`   // inspections of the whole gateway
-	Slowest    float64        `json:"slowest"`  // start after a fault, seconds
+	Outcomes   map[string]int `json:"outcomes"`          // of requests: ok, refused, unknown
+	Orphans    int            `json:"orphans"`           // content files that wait for the sweeper
+	Checks     int            `json:"checks"`            // inspections of the whole gateway
+	Slowest    float64        `json:"slowest"`           // start after a fault, seconds
 	Seconds    float64        `json:"seconds"`
 	Dir        string         `json:"dir,omitempty"` // kept, for a run that failed
 	At         time.Time      `json:"at"`
