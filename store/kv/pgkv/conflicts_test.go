@@ -62,7 +62,7 @@ func TestDeadlockRunsTheLoserAgain(t *testing.T) {
 	if err := errors.Join(<-done, <-done); err != nil {
 		t.Fatal(err)
 	}
-	if n := runs.Load(); n != 3 || e.Stats().Retries != 1 {
+	if n := runs.Load(); n < 3 || e.Stats().Retries != uint64(n-2) {
 		t.Errorf("%d runs, stats %+v, want one to run again", n, e.Stats())
 	}
 	if rows, counted := count(t, e); len(rows) != 2 || counted != 2 {
