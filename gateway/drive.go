@@ -136,7 +136,7 @@ func (c *core) markParent(tx *store.Tx, s *scope, path string, now store.Stamp) 
 		return err
 	}
 	alias, found, err := tx.Object(s.container.ID, strings.TrimSuffix(parent, "/"))
-	if err != nil || found && isMarker(&alias) {
+	if err != nil || found && isMarker(&alias) && !alias.Expired(now) {
 		return err
 	}
 	row, hasRow, err := tx.Object(s.container.ID, parent)

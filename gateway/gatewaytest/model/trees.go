@@ -85,6 +85,16 @@ func (a *Account) clear(c *Container, path string) {
 	}
 }
 
+// makeWay is clear for what is to be replaced: expired rows go as well.
+func (a *Account) makeWay(c *Container, bare string) {
+	a.clear(c, bare)
+	for name, o := range c.Rows {
+		if a.expired(o) && (name == bare || strings.HasPrefix(name, bare+"/")) {
+			delete(c.Rows, name)
+		}
+	}
+}
+
 // keepParent marks the folder that lost its last member to a drive.
 func (a *Account) keepParent(c *Container, path string) {
 	if parent := names.Parent(path); parent != "" && a.look(c, parent) != folder {
@@ -203,7 +213,7 @@ func (a *Account) room(v *Verdict, call *TreeCall, s, d *Container) {
 	}
 	to := after.Containers[call.ToContainer]
 	if to != nil && call.ToPath != "" {
-		after.clear(to, strings.TrimSuffix(call.ToPath, "/"))
+		after.makeWay(to, strings.TrimSuffix(call.ToPath, "/"))
 	} else {
 		to = newContainer()
 		after.Containers[call.ToContainer] = to
@@ -242,12 +252,7 @@ func (a *Account) carry(call *TreeCall, s, d *Container) {
 		d = newContainer()
 		a.Containers[call.ToContainer] = d
 	} else {
-		a.clear(d, bare)
-		for name, o := range d.Rows { // expired rows in the way
-			if a.expired(o) && (name == bare || strings.HasPrefix(name, bare+"/")) {
-				delete(d.Rows, name)
-			}
-		}
+		a.makeWay(d, bare)
 	}
 	if call.Move {
 		a.leave(call, s)
