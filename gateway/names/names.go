@@ -127,7 +127,7 @@ func inXML(s string) bool {
 // characters that XML can carry, and no path element that is empty, "." or
 // "..". A folder's trailing slash is allowed.
 func OnDrive(name string) bool {
-	if !inXML(name) {
+	if name == "/" || !inXML(name) {
 		return false
 	}
 	name = strings.TrimSuffix(name, "/")
