@@ -84,11 +84,11 @@ var (
 	sandbox     = []string{"sandbox"}
 )
 
-// activeTypes are media types that a browser runs or renders with scripts.
+// activeTypes are media types that a browser runs or renders with scripts,
+// besides all that end in "+xml".
 var activeTypes = [...]string{
-	"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml",
-	"application/pdf", "application/x-shockwave-flash", "multipart/related", "message/rfc822",
-	"application/rss+xml", "application/atom+xml", "application/xslt+xml", "application/mathml+xml", "text/xsl",
+	"text/html", "text/xml", "application/xml", "application/pdf", "application/x-shockwave-flash",
+	"multipart/related", "multipart/mixed", "multipart/x-mixed-replace", "message/rfc822", "text/xsl",
 }
 
 // GuardContent sets the headers that keep a browser from guessing the type of
@@ -105,6 +105,10 @@ func GuardContent(h http.Header, contentType string, active bool) {
 func isActive(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.Trim(mediaType, " \t")
+	const xml = "+xml"
+	if n := len(mediaType) - len(xml); n > 0 && strings.EqualFold(mediaType[n:], xml) {
+		return true
+	}
 	for _, t := range activeTypes {
 		if strings.EqualFold(mediaType, t) {
 			return true

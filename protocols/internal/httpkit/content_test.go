@@ -141,7 +141,8 @@ func TestServeContentCutsTheConnectionOnLaterDamage(t *testing.T) {
 func TestGuardContentSandboxesActiveTypes(t *testing.T) {
 	for typ, want := range map[string]string{
 		"text/html": "sandbox", "Text/HTML; charset=utf-8": "sandbox", "image/svg+xml": "sandbox",
-		"text/plain": "", "image/png": "", "application/octet-stream": "",
+		"application/vnd.wap.XHTML+xml;x": "sandbox", "multipart/x-mixed-replace;boundary=x": "sandbox",
+		"text/plain": "", "+xml": "", "application/xml-dtd": "", "image/png": "", "application/octet-stream": "",
 	} {
 		h := http.Header{}
 		httpkit.GuardContent(h, typ, false)
