@@ -115,6 +115,6 @@ func (e *Engine) Update(ctx context.Context, locks []kv.Lock, fn func(kv.Tx) err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	u := &update{e: e, ctx: ctx, locks: e.lockSteps(locks), fn: fn}
+	u := &update{e: e, ctx: ctx, locks: e.lockStep(locks), fn: fn}
 	return u.run()
 }

@@ -157,47 +157,65 @@ func (s *session) drop() {
 	s.conn, s.link = nil, nil
 }
 
-// load reads the rows of keys; see overlay.Base.
+// load reads the rows of keys; see overlay.Base. Keys beyond the limits are
+// absent.
 func (s *session) load(keys []kv.Key, values [][]byte) error {
 	clear(values)
-	room := 0
-	for _, k := range keys {
-		room += 5 + len(k.Row)
-	}
-	rows, counters := newBytesArray(arrayHeader+room), array{}
-	places, counterPlaces := make([]int, 0, len(keys)), []int(nil)
+	rows, counters := newBatch(keys), batch{}
 	for i, k := range keys {
 		if len(k.Row) > kv.DefaultLimits.MaxKey {
 			continue
 		}
-		rows.addKey(byte(k.Table), k.Row)
-		places = append(places, i)
+		rows.add(i, k)
 		if s.e.counters[k.Table] {
-			if counterPlaces == nil {
-				counters = newBytesArray(room)
+			if counters.places == nil {
+				counters = newBatch(keys[i:])
 			}
-			counters.addKey(byte(k.Table), k.Row)
-			counterPlaces = append(counterPlaces, i)
+			counters.add(i, k)
 		}
 	}
-	if len(places) == 0 {
+	if len(rows.places) == 0 {
 		return nil
 	}
-	take := func(places []int) func([][]byte) error {
-		return func(row [][]byte) error {
-			i := parseInt(row[0]) - 1
-			if i < 0 || i >= int64(len(places)) {
-				return fmt.Errorf("answer for key %d of %d", i, len(places))
-			}
-			values[places[i]] = s.data.copy(row[1])
-			return nil
-		}
-	}
-	steps := []step{{statement: getRows, params: [][]byte{rows.bytes()}, row: take(places)}}
-	if counterPlaces != nil {
-		steps = append(steps, step{statement: getCounters, params: [][]byte{counters.bytes()}, row: take(counterPlaces)})
+	steps := []step{s.read(getRows, &rows, values)}
+	if len(counters.places) > 0 {
+		steps = append(steps, s.read(getCounters, &counters, values))
 	}
 	return s.do(steps...)
+}
+
+// read returns the statement that reads a batch into values.
+func (s *session) read(kind statement, b *batch, values [][]byte) step {
+	places := b.places
+	return step{statement: kind, params: [][]byte{b.keys.bytes()}, row: func(row [][]byte) error {
+		i := parseInt(row[0]) - 1
+		if i < 0 || i >= int64(len(places)) {
+			return fmt.Errorf("answer for key %d of %d", i, len(places))
+		}
+		values[places[i]] = s.data.copy(row[1])
+		return nil
+	}}
+}
+
+// A batch is a list of keys for one statement, with their places in a longer
+// list.
+type batch struct {
+	keys   array
+	places []int
+}
+
+// newBatch returns an empty batch with room for keys.
+func newBatch(keys []kv.Key) batch {
+	room := 0
+	for _, k := range keys {
+		room += 5 + len(k.Row)
+	}
+	return batch{keys: newBytesArray(room), places: make([]int, 0, len(keys))}
+}
+
+func (b *batch) add(place int, k kv.Key) {
+	b.keys.addKey(byte(k.Table), k.Row)
+	b.places = append(b.places, place)
 }
 
 // A wait paces attempts: each pause is longer than the one before, up to a

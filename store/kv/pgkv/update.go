@@ -1,6 +1,7 @@
 package pgkv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,32 +17,40 @@ import (
 // its transaction in favour of another.
 const maxConflicts = 20
 
-// lockSteps returns the statement that takes locks: in the order of their
-// hashes, each once, exclusive where any of its uses is.
-func (e *Engine) lockSteps(locks []kv.Lock) step {
-	if len(locks) == 0 {
-		return step{statement: ownID}
-	}
-	type wanted struct {
-		hash   int64
-		shared bool
-	}
+// A wanted lock is a lock as the server knows it.
+type wanted struct {
+	hash   int64
+	shared bool
+}
+
+// sorted returns locks in the order of their hashes, in which all take them,
+// each once, exclusive where any of its uses is.
+func (e *Engine) sorted(locks []kv.Lock) []wanted {
 	list := make([]wanted, len(locks))
 	for i, l := range locks {
 		list[i] = wanted{e.lockHash(l.Key), l.Shared}
 	}
 	slices.SortFunc(list, func(a, b wanted) int {
 		switch {
-		case a.hash < b.hash:
-			return -1
-		case a.hash > b.hash:
-			return 1
+		case a.hash != b.hash:
+			return cmp.Compare(a.hash, b.hash)
 		case !a.shared && b.shared:
 			return -1 // CompactFunc keeps the first
+		case a.shared && !b.shared:
+			return 1
 		}
 		return 0
 	})
-	list = slices.CompactFunc(list, func(a, b wanted) bool { return a.hash == b.hash })
+	return slices.CompactFunc(list, func(a, b wanted) bool { return a.hash == b.hash })
+}
+
+// lockStep returns the statement that takes locks and tells the
+// transaction's ID.
+func (e *Engine) lockStep(locks []kv.Lock) step {
+	if len(locks) == 0 {
+		return step{statement: ownID}
+	}
+	list := e.sorted(locks)
 	hashes, shared := newInt8Array(len(list)), newBoolArray(len(list))
 	for _, w := range list {
 		hashes.addInt8(w.hash)

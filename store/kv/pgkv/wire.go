@@ -20,7 +20,7 @@ const arrayHeader = 20
 
 // newArray returns an empty array of elements of the type oid.
 func newArray(oid uint32, room int) array {
-	buf := make([]byte, arrayHeader, arrayHeader+room)
+	buf := make([]byte, arrayHeader, arrayHeader+room) // room for the elements
 	binary.BigEndian.PutUint32(buf, 1)
 	binary.BigEndian.PutUint32(buf[8:], oid)
 	binary.BigEndian.PutUint32(buf[16:], 1)
