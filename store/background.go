@@ -265,9 +265,8 @@ const (
 	metaSweep   = "sweep"
 )
 
-// runUpkeep runs the collector once a day and the scrubber once a week; a pass
-// of the scrubber that a stop cut off goes on after the next start.
-func (s *Store) runUpkeep(ctx context.Context) {
+// runUpkeep does a part of the upkeep now and then.
+func (s *Store) runUpkeep(ctx context.Context, part func(context.Context) error) {
 	every := time.NewTicker(upkeepEvery)
 	defer every.Stop()
 	for {
@@ -276,28 +275,32 @@ func (s *Store) runUpkeep(ctx context.Context) {
 			return
 		case <-every.C:
 		}
-		err := s.Upkeep(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err := part(ctx); err != nil && ctx.Err() == nil {
 			s.opt.Logger.Warn("upkeep", "err", err)
 		}
 	}
 }
 
-// Upkeep runs the collector and the scrubber where they are due. The
-// background work calls it.
+// Upkeep runs the collector, where it did not run for a day, and the scrubber,
+// where its last pass began a week ago or was cut off. The background work
+// does both by itself, side by side.
 func (s *Store) Upkeep(ctx context.Context) error {
+	return errors.Join(s.sweepDue(ctx), s.scrubDue(ctx))
+}
+
+func (s *Store) sweepDue(ctx context.Context) error {
 	swept, err := s.lastSweep(ctx)
-	if err != nil {
+	now := s.Now()
+	if err != nil || now.Time().Sub(swept.Time()) < sweepEvery {
 		return err
 	}
-	if now := s.Now(); now.Time().Sub(swept.Time()) >= sweepEvery {
-		if _, err := s.Sweep(ctx, SweepOptions{Grace: s.opt.Grace}); err != nil {
-			return err
-		}
-		if err := s.saveSweep(ctx, now); err != nil {
-			return err
-		}
+	if _, err := s.Sweep(ctx, SweepOptions{Grace: s.opt.Grace}); err != nil {
+		return err
 	}
+	return s.saveSweep(ctx, now)
+}
+
+func (s *Store) scrubDue(ctx context.Context) error {
 	if s.opt.ScrubRate < 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,10 +71,17 @@ func BenchmarkCheckRecords(b *testing.B) {
 	rate(b)
 }
 
-// BenchmarkSweepRecords looks for what records refer to.
+// BenchmarkSweepRecords looks for what records refer to: an orphan makes it
+// walk twice.
 func BenchmarkSweepRecords(b *testing.B) {
 	s, _ := large(b)
 	up := s.NewUpload(b.Context())
+	if err := up.Receive(bytes.NewReader(make([]byte, 100_000)), 1<<20); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := up.Finish(); err != nil {
+		b.Fatal(err)
+	}
 	up.Close()
 	for b.Loop() {
 		if _, err := s.Sweep(b.Context(), store.SweepOptions{DryRun: true}); err != nil {

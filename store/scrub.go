@@ -28,6 +28,9 @@ const (
 	// scrubFloor is what reading a small object counts for, so that a million
 	// of them is no burst.
 	scrubFloor = 4 << 10
+	// scrubSave is after how many bytes within a page what was found sound is
+	// written down, so that large objects are not read again after a stop.
+	scrubSave = 256 << 20
 	// scrubChunk is how many bytes are read between two looks at the rate.
 	scrubChunk = 1 << 20
 )
@@ -164,6 +167,7 @@ func (s *Store) scrubStep(ctx context.Context, st *scrubState, p *pace) error {
 	}
 	var sound []blob.ID
 	done := make(map[blob.ID]bool, len(list))
+	saved := st.Bytes
 	for i := range list {
 		c := &list[i].object.Content
 		if done[c.Blob] {
@@ -189,6 +193,12 @@ func (s *Store) scrubStep(ctx context.Context, st *scrubState, p *pace) error {
 		}
 		st.Content++
 		st.Bytes += c.Size
+		if st.Bytes-saved >= scrubSave {
+			if err := s.saveScrub(ctx, st, sound); err != nil {
+				return err
+			}
+			saved, sound = st.Bytes, nil
+		}
 	}
 	st.row = next
 	if next == nil {

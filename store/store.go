@@ -122,7 +122,8 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	s.done.Go(func() { s.runReleaser(background) })
 	s.done.Go(func() { s.runClock(background) })
 	s.done.Go(func() { s.runExpiry(background) })
-	s.done.Go(func() { s.runUpkeep(background) })
+	s.done.Go(func() { s.runUpkeep(background, s.sweepDue) })
+	s.done.Go(func() { s.runUpkeep(background, s.scrubDue) })
 	s.done.Go(func() { s.runSamples(background) })
 	return s, nil
 }

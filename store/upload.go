@@ -181,7 +181,9 @@ func (u *Upload) Discard(ctx context.Context) {
 // collector leaves its content alone, so call it after the transaction of the
 // record that names the content.
 func (u *Upload) Close() {
-	u.s.inFlight.remove(u.id)
+	if !u.id.IsZero() {
+		u.s.inFlight.remove(u.id)
+	}
 	if u.file != nil {
 		u.file.Abort()
 	}
