@@ -45,6 +45,7 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use: "crashcheck", Short: "Prove that a gateway keeps its promises through crashes",
 		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("give a command; see crashcheck --help") },
 	}
 	root.AddCommand(runCommand(), summaryCommand(), listCommand())
 	return root

@@ -213,12 +213,14 @@ func (b *bench) readOnly(ctx context.Context, spoil func(context.Context) error,
 		return err
 	}
 	defer g.Kill()
-	var spoiled error
-	timer := time.AfterFunc(time.Duration(100+random(b.seed, "C5").IntN(400))*time.Millisecond, func() { spoiled = spoil(ctx) })
+	spoiled := make(chan error, 1)
+	timer := time.AfterFunc(time.Duration(100+random(b.seed, "C5").IntN(400))*time.Millisecond, func() { spoiled <- spoil(ctx) })
 	b.loadUntil(ctx, g, 900*time.Millisecond)
-	timer.Stop()
-	if spoiled != nil {
-		return spoiled
+	if timer.Stop() {
+		return errors.New("the gateway ended before the file system was spoiled")
+	}
+	if err := <-spoiled; err != nil {
+		return err
 	}
 	b.result.Points++
 	if !g.Alive() {

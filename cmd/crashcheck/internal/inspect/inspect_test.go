@@ -196,6 +196,51 @@ func TestInspectionFindsEachLie(t *testing.T) {
 	}
 }
 
+// TestClientsNoticeLiesUnderLoad has the gateway lie while clients work: what
+// they are shown is judged at once.
+func TestClientsNoticeLiesUnderLoad(t *testing.T) {
+	always := func(want func(*http.Request) bool, status int) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !want(r) {
+					next.ServeHTTP(w, r)
+					return
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Content-Length", "0")
+				w.WriteHeader(status)
+			})
+		}
+	}
+	method := func(m string) func(*http.Request) bool {
+		return func(r *http.Request) bool { return r.Method == m && strings.Contains(r.URL.Path, "/c0/") }
+	}
+	for name, c := range map[string]struct {
+		lie  func(http.Handler) http.Handler
+		says string
+	}{
+		"deletes that are not done":  {always(method("DELETE"), http.StatusNoContent), "absent"},
+		"puts that are not done":     {always(method("PUT"), http.StatusCreated), "404, but it is"},
+		"objects that seem missing":  {always(method("GET"), http.StatusNotFound), "404, but it is"},
+		"failing reads":              {always(method("HEAD"), http.StatusServiceUnavailable), "status 503"},
+		"uploads that seem refused":  {always(method("PUT"), http.StatusBadRequest), "was refused with 400"},
+		"folders that are not moved": {always(method("MOVE"), http.StatusCreated), "404, but it is"},
+		"flipped bits": {rewriting(method("GET"), func(b []byte, _ http.Header) []byte {
+			if len(b) > 0 {
+				b[0] ^= 1
+			}
+			return b
+		}), "bytes differ"},
+	} {
+		s := newSite(t, 1)
+		s.lie = c.lie
+		s.fleet.Run(t.Context(), s.client, 150)
+		if wrong := s.fleet.Violations(); !strings.Contains(strings.Join(wrong, "\n"), c.says) {
+			t.Errorf("%s: the clients say %.500q", name, wrong)
+		}
+	}
+}
+
 func TestModelsFindLostAndChangedObjects(t *testing.T) {
 	s := newSite(t, 1)
 	shown, _ := s.look(t)

@@ -33,7 +33,6 @@ type Disk struct {
 	cache      map[int64][]*block // written since the last flush, newest last
 	generation int                // raised by each cut: older handles fail
 	writes     int64
-	flushes    int64
 	broken     bool
 	cutAt      int64 // cut when writes reaches it; 0: no cut is planned
 	plan       plan
@@ -147,13 +146,6 @@ func (d *Disk) Load(image Image) {
 	d.cutAt = 0
 }
 
-// Writes and flushes that the disk has seen.
-func (d *Disk) counts() (writes, flushes int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.writes, d.flushes
-}
-
 func (d *Disk) current() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -166,7 +158,6 @@ func (d *Disk) flush() {
 		d.durable[n] = versions[len(versions)-1]
 	}
 	clear(d.cache)
-	d.flushes++
 }
 
 // at returns the newest version of a block, nil for zeros; the caller holds
