@@ -246,7 +246,7 @@ func (a *Account) carry(call *TreeCall, s, d *Container) {
 		s.Locks = nil
 		return
 	}
-	list := a.members(call, s)
+	list, from := a.members(call, s), a.look(s, call.Path)
 	bare := strings.TrimSuffix(call.ToPath, "/")
 	if call.ToPath == "" {
 		d = newContainer()
@@ -267,6 +267,9 @@ func (a *Account) carry(call *TreeCall, s, d *Container) {
 		} else {
 			d.Rows[name] = o.copyOf()
 		}
+	}
+	if from == folder && bare != "" && a.look(d, bare) != folder {
+		d.Rows[bare+"/"] = marker() // of a container where all has expired
 	}
 	if call.Move && call.Path != "" {
 		a.keepParent(s, call.Path)
