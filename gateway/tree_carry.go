@@ -29,18 +29,23 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 }
 
 // leaveMarker takes the marker of a folder that becomes a container out of its
-// rows: the container needs none. A move removes it, in either form.
-func (w *transfer) leaveMarker(tx *store.Tx, s *scope, n *node, objects []store.Object) []store.Object {
+// rows: the container needs none. A move removes it, in either form, and is
+// refused where the marker has content, which would be lost.
+func (w *transfer) leaveMarker(tx *store.Tx, s *scope, n *node, objects []store.Object) ([]store.Object, error) {
 	if n.twin != nil && isMarker(n.twin) && w.move {
 		tx.DeleteObject(&s.container, n.twin, w.now)
 	}
 	if n.path == "" || len(objects) == 0 || objects[0].Name != n.path {
-		return objects
+		return objects, nil
 	}
 	if w.move {
+		if objects[0].Content.Size != 0 {
+			return nil, errs.New("trees.Move", errs.Conflict, "",
+				"The folder is an object with content of its own, which a container cannot hold.")
+		}
 		tx.DeleteObject(&s.container, &objects[0], w.now)
 	}
-	return objects[1:]
+	return objects[1:], nil
 }
 
 // markEmpty marks the folder that a container without objects became.

@@ -372,7 +372,9 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 			return tooMany()
 		}
 		if target == "" {
-			objects = w.leaveMarker(tx, s, n, objects)
+			if objects, err = w.leaveMarker(tx, s, n, objects); err != nil {
+				return err
+			}
 		}
 	}
 	count, bytes := w.grows(n, target, objects)

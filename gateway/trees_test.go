@@ -453,3 +453,17 @@ func TestExpiredObjectLeavesNoDeadPropertiesBehind(t *testing.T) {
 		}
 	}
 }
+
+func TestFolderWithContentOfItsOwnBecomesNoContainer(t *testing.T) {
+	w := newWorld(t)
+	w.put("d/", "content")
+	w.put("d/f", "f")
+	_, err := w.g.Trees.Move(w.ctx, ref("c", "d"), ref("new", ""), gateway.TreeOptions{})
+	wantKind(t, err, errs.Conflict, "")
+	if w.get("d/") != "content" || w.get("d/f") != "f" {
+		t.Error("something is lost")
+	}
+	_, err = w.g.Trees.Copy(w.ctx, ref("c", "d"), ref("new", ""), gateway.TreeOptions{})
+	w.must(err)
+	w.counts("c")
+}
