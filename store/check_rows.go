@@ -31,7 +31,7 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot",
+		tableSnapshots: "snapshot", tableSamples: "sample",
 	}
 	if name := names[t]; name != "" {
 		return name
@@ -401,6 +401,11 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 		_, err = decodeID(value)
 	case tableOrphans:
 		_, err = decodeOrphan(row, value)
+	case tableSamples:
+		if len(row) < 5 {
+			return errRow
+		}
+		_, err = decodeSample(binary.BigEndian.Uint32(row[len(row)-4:]), value)
 	}
 	return err
 }
