@@ -325,15 +325,17 @@ type cutting struct {
 	idle   bool    // cut when the load has paused, not under it
 	mix    load.Mix
 	cuts   int
+	first  bool     // cut in the first start, too
 	inject []string // breaks the gateway's promises, for the controls
 }
 
 // cutPower is C6: the power goes at the Nth write to the disk, or in one run of
-// eight when the load has just paused; three times on one disk.
+// eight when the load has just paused; three times on one disk. One run in
+// eight begins with a cut in the first start of all.
 func (b *bench) cutPower(ctx context.Context) error {
 	c := cutting{
 		keep: []float64{0, 0.5, 0.9, 1}[b.seed%4], commit: []int{1, 5, 1000}[b.seed/4%3],
-		idle: b.seed/4%8 == 7, mix: load.Everything, cuts: 3,
+		idle: b.seed/4%8 == 7, mix: load.Everything, cuts: 3, first: b.seed/4%8 == 3,
 	}
 	if c.idle {
 		c.mix = load.Files
@@ -349,6 +351,11 @@ func (b *bench) cut(ctx context.Context, c cutting) error {
 	}
 	b.recruit(c.mix, 0)
 	b.result.Variant = fmt.Sprintf("%s, keep %g, %s", p.kind, c.keep, p.options)
+	if c.first {
+		if err := b.cutFirstStart(ctx, c, p); err != nil {
+			return err
+		}
+	}
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
@@ -362,6 +369,29 @@ func (b *bench) cut(ctx context.Context, c cutting) error {
 		}
 	}
 	return b.verify(ctx)
+}
+
+// cutFirstStart takes the power while the gateway makes its data directory.
+// The next start has to make do with whatever is left.
+func (b *bench) cutFirstStart(ctx context.Context, c cutting, p *powered) error {
+	rng := random(b.seed, "C6 first")
+	write := 1 + rng.Int64N(60)
+	cut := p.disk.CutAtWrite(write, rng, c.keep)
+	g, ended, err := b.startBroken(ctx)
+	if err != nil {
+		return err
+	}
+	if !ended {
+		g.Kill()
+	}
+	select {
+	case <-cut:
+	default:
+		p.disk.Cut(rng, c.keep)
+	}
+	b.result.Points++
+	b.result.Variant += fmt.Sprintf(", first start cut at write %d", write)
+	return p.powerOn(ctx)
 }
 
 // cutOnce starts the gateway, takes its power under load, and looks at what is
