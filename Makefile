@@ -13,7 +13,8 @@ GOTEST = $(GO) run .ci/gotest/main.go -count=1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Programs that tests run, as program=package where the names differ.
-CLIENTS = swift=python3-swiftclient rclone litmus cadaver curl strace git
+CLIENTS = swift=python3-swiftclient rclone litmus cadaver curl strace git $(INITDB)=postgresql-15
+INITDB = $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),/usr/lib/postgresql/15/bin/initdb)
 MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git
 RACE = gcc
 

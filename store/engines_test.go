@@ -84,7 +84,7 @@ func onPostgres(t *testing.T, c *pgtest.Cluster) platform {
 	dir, schema := t.TempDir(), t.Name()
 	schema = schema[strings.LastIndex(schema, "/")+1:]
 	return closing(t, func() (kv.Engine, blob.Blobs, error) {
-		engine, err := pgkv.Open(t.Context(), c.DSN(), pgkv.Options{Schema: schema, Counters: []kv.Table{tableCounters}})
+		engine, err := pgkv.Open(t.Context(), c.DSN(), pgkv.Options{Schema: schema, Counters: store.CounterTables()})
 		if err != nil {
 			return nil, nil, err
 		}

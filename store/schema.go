@@ -47,8 +47,11 @@ const (
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
 )
 
-// Tables lists every table with whether an Add may touch it, for engines that
-// lay counters out differently and for tools that walk the whole store.
+// CounterTables lists the tables whose rows are counters, for engines that lay
+// them out differently.
+func CounterTables() []kv.Table { return []kv.Table{tableCounters} }
+
+// Tables lists every table, for tools that walk the whole store.
 func Tables() []kv.Table {
 	all := make([]kv.Table, 0, tableSamples)
 	for t := tableMeta; t <= tableSamples; t++ {

@@ -292,7 +292,7 @@ func fail(op string, err error) error {
 		return errs.Wrap(op, errs.Unavailable, errs.SyncFailed, err)
 	case errors.Is(err, kv.ErrUnknown):
 		return errs.Wrap(op, errs.Unavailable, errs.Unknown, err)
-	case errors.Is(err, kv.ErrClosed):
+	case errors.Is(err, kv.ErrClosed), errors.Is(err, kv.ErrBusy):
 		return errs.Wrap(op, errs.Unavailable, "", err)
 	case errors.Is(err, kv.ErrTooMany):
 		return errs.Wrap(op, errs.Forbidden, errs.TooMany, err)

@@ -100,6 +100,9 @@ var (
 	ErrStopped = errors.New("kv: writing has stopped after a failed commit")
 	// ErrClosed: the engine was closed.
 	ErrClosed = errors.New("kv: engine closed")
+	// ErrBusy: the engine cannot be reached, or a lock was not to be had in
+	// time. Nothing took effect; try again later.
+	ErrBusy = errors.New("kv: engine is busy or away")
 	// ErrInUse: another process holds the store.
 	ErrInUse = errors.New("kv: store is in use by another process")
 )
@@ -114,7 +117,8 @@ type Engine interface {
 	// Update runs fn in a transaction that is serial with every transaction
 	// holding a conflicting lock, and durable when it returns nil. When fn
 	// returns an error nothing it wrote takes effect and Update returns that
-	// error. Writers share commits and engines retry: fn may run again, so it
+	// error. Locks come with the first read: fn may run up to it before they
+	// are held, and ctx may end the wait for them. Writers share commits and engines retry: fn may run again, so it
 	// is pure (no I/O, clock, randomness) and sets its results from scratch
 	// each time. Locks are taken in sorted order; at most Limits().MaxLocks.
 	// ctx is checked before fn runs, never after: once fn has returned nil the
@@ -165,8 +169,8 @@ type Tx interface {
 	DeleteRange(r Range, max int) (more bool, err error)
 
 	// MovePrefix renames every row of t that begins with from so that it
-	// begins with to instead. Rows already under to are an error of the
-	// caller, who deletes them first. All rows move or none: more than max
+	// begins with to instead. Rows already under to that are not under from
+	// are an error; the caller deletes them first. All rows move or none: more than max
 	// rows give ErrTooMany. Returns how many rows moved.
 	MovePrefix(t Table, from, to []byte, max int) (moved int, err error)
 }

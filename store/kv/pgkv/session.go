@@ -13,7 +13,7 @@ import (
 )
 
 // errTimeout: the server did not answer within Options.Timeout.
-var errTimeout = errors.New("the server did not answer in time")
+var errTimeout = fmt.Errorf("%w: the server did not answer in time", kv.ErrBusy)
 
 // A session is one transaction on the server, from its first round trip on.
 type session struct {
@@ -77,7 +77,10 @@ func (s *session) acquire(hurried bool) error {
 	defer cancel()
 	conn, err := s.e.pool.Acquire(ctx)
 	if err != nil {
-		return s.timedOut(ctx, err)
+		if err = s.timedOut(ctx, err); s.ctx.Err() != nil || errors.Is(err, kv.ErrBusy) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", kv.ErrBusy, err)
 	}
 	s.conn, s.link = conn, linkOf(conn.Conn().PgConn())
 	return nil
