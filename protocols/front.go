@@ -68,7 +68,8 @@ func (f *Front) observe(next http.Handler) http.Handler {
 			ctx = httpauth.WithAddr(ctx, addr)
 		}
 		r = r.WithContext(ctx)
-		r.Body = limits.Body(r.Body, out.Control())
+		body := limits.Body(r.Body, out.Control())
+		r.Body = body
 
 		f.deps.Metrics.inFlight.Inc()
 		finished := false
@@ -82,6 +83,7 @@ func (f *Front) observe(next http.Handler) http.Handler {
 			next.ServeHTTP(out, r)
 		}
 		out.Finish()
+		httpkit.Answered(r, body)
 		finished = true
 	})
 }

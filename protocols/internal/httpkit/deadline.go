@@ -54,6 +54,20 @@ func (d Deadlines) Body(body io.ReadCloser, control *http.ResponseController) io
 	return b
 }
 
+// unasked is how long the server still waits, after the answer, for a body
+// that the client holds back.
+const unasked = 100 * time.Millisecond
+
+// Answered is to be called when the answer to r is complete, with what Body
+// returned. A client that waits for "100 Continue" (RFC 9110 section 10.1.1)
+// and was refused instead need not send its body, and the server would wait for
+// it: the connection, which ends with this answer, is let go of at once.
+func Answered(r *http.Request, body io.ReadCloser) {
+	if b, ok := body.(*rollingBody); ok && !b.read && r.Header.Get("Expect") != "" {
+		b.extend(time.Now(), unasked)
+	}
+}
+
 // rollingBody is a request body with a deadline. The time between reads is the
 // handler's and is not counted.
 type rollingBody struct {
@@ -64,10 +78,12 @@ type rollingBody struct {
 	waited  time.Duration // in Read, since progress was last enough
 	got     int64         // bytes since then
 	expires time.Time     // the deadline as it is set
+	read    bool          // the handler asked for it
 }
 
 // Read reads under a deadline of what is left of the allowed time.
 func (b *rollingBody) Read(p []byte) (int, error) {
+	b.read = true
 	start := time.Now()
 	left := b.limits.Stall - b.waited
 	if b.expires.Sub(start) < left-b.limits.Stall/renewAfter {

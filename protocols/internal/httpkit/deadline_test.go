@@ -24,9 +24,11 @@ func serve(t *testing.T, limits httpkit.Deadlines, handler http.HandlerFunc) str
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rolling := httpkit.NewResponse(w, limits)
-		r.Body = limits.Body(r.Body, rolling.Control())
+		body := limits.Body(r.Body, rolling.Control())
+		r.Body = body
 		handler(rolling, r)
 		rolling.Finish()
+		httpkit.Answered(r, body)
 	}))
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
@@ -290,5 +292,35 @@ func TestNoStallMeansNoDeadlines(t *testing.T) {
 	}
 	if got := (httpkit.Deadlines{Stall: time.Second}).Body(http.NoBody, nil); got != http.NoBody {
 		t.Errorf("an absent body was wrapped")
+	}
+}
+
+func TestRefusedClientThatHoldsItsBodyBackIsLetGo(t *testing.T) {
+	addr := serve(t, httpkit.Deadlines{Stall: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refused" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err)
+	})
+	for path, want := range map[string]string{"/refused": "403", "/taken": "5 <nil>"} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", path)
+		if path == "/taken" {
+			time.Sleep(2 * stall) // longer than a refused client is waited for
+			fmt.Fprint(conn, "hello")
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil || !strings.Contains(string(answer), want) {
+			t.Errorf("%s: %q, %v", path, answer, err)
+		}
+		conn.Close()
 	}
 }
