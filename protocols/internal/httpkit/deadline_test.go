@@ -309,10 +309,10 @@ func TestRefusedClientThatHoldsItsBodyBackIsLetGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", path)
+		fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", path)
 		if path == "/taken" {
 			time.Sleep(2 * stall) // longer than a refused client is waited for
-			fmt.Fprint(conn, "hello")
+			fmt.Fprint(conn, "helloGET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		}
 		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			t.Fatal(err)
