@@ -208,6 +208,7 @@ func (b *bench) look(ctx context.Context, first bool) (inspect.Snapshot, error) 
 	}
 	defer g.Kill()
 	s := inspect.Look(ctx, b.client, b.fleet.Models(), b.report)
+	inspect.Depot(ctx, b.client, b.data, s, b.report)
 	b.result.Checks++
 	if first {
 		for _, m := range b.fleet.Models() {

@@ -266,6 +266,23 @@ func counters(ctx context.Context, w *wire.Client, listed map[string]wire.Entry,
 	expect(report, "the account", a, "X-Account-Bytes-Used", bytes)
 }
 
+// Depot compares what the depot API counts with a snapshot. The secret that
+// its requests are signed with lies in the data directory.
+func Depot(ctx context.Context, w *wire.Client, data string, s Snapshot, report *Report) {
+	salt, err := os.ReadFile(filepath.Join(data, "secrets", "depot.salt"))
+	if err != nil {
+		report.Add("the depot API's secret: %v", err)
+		return
+	}
+	var bytes int64
+	for _, seen := range s.Names {
+		bytes += seen.Size
+	}
+	if used, err := w.DepotUsed(ctx, strings.TrimSpace(string(salt))); err != nil || used != bytes {
+		report.Add("the depot API counts %d bytes (%v), a recount gives %d", used, err, bytes)
+	}
+}
+
 func expect(report *Report, what string, a wire.Answer, header string, want int64) {
 	if got, err := strconv.ParseInt(a.Header.Get(header), 10, 64); err != nil || got != want {
 		report.Add("%s: %s is %q, a recount gives %d (status %d)", what, header, a.Header.Get(header), want, a.Status)

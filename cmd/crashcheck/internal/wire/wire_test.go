@@ -2,6 +2,8 @@ package wire_test
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +87,24 @@ func TestTreeTellsFilesFromFolders(t *testing.T) {
 	want := []wire.Entry{{"a b/", -1, ""}, {"a b/f", 0, "e"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestDepotRequestsAreSigned(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		sum := md5.Sum(append(body, "salt"...))
+		if err != nil || r.URL.Query().Get("checksum") != hex.EncodeToString(sum[:]) || !strings.Contains(string(body), "<username>u</username>") {
+			_, _ = io.WriteString(w, "<teamdrive><exception/></teamdrive>")
+			return
+		}
+		_, _ = io.WriteString(w, "<teamdrive><depotdata><depot><discused>5</discused></depot><depot><discused>7</discused></depot></depotdata></teamdrive>")
+	})
+	if used, err := c.DepotUsed(t.Context(), "salt"); used != 12 || err != nil {
+		t.Errorf("%d, %v", used, err)
+	}
+	if _, err := c.DepotUsed(t.Context(), "wrong"); err == nil {
+		t.Error("a fault reads as no bytes")
 	}
 }
 
