@@ -40,7 +40,7 @@ func crashcheck(ctx context.Context, args ...string) (string, error) {
 // docs/reliability.md.
 func TestCrashSlice(t *testing.T) {
 	binary := gateway(t)
-	for fault, runs := range map[string]int{"C1": 1, "C2": 3, "C3": 3, "C17": 2} {
+	for fault, runs := range map[string]int{"C1": 1, "C2": 2, "C3": 3, "C14": 1, "C17": 2} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			named, err := faults.Named([]string{fault})

@@ -65,6 +65,7 @@ func All() []Fault {
 		{Name: "C6", About: "power loss on a disk with a volatile cache", Usable: canCut, run: (*bench).cutPower},
 		{Name: "C7f", About: "control of C6: syncs of files do nothing", Control: true, Usable: canCutAndTrace, run: (*bench).withoutFileSync},
 		{Name: "C7d", About: "control of C6: syncs of directories do nothing", Control: true, Usable: canCutAndTrace, run: (*bench).withoutDirectorySync},
+		{Name: "C14", About: "backups under load, restored elsewhere", Usable: always, run: (*bench).backUp},
 		{Name: "C17", About: "kill -9 within the first second of the first start", Usable: process.CanTrace, run: (*bench).killFirstStart},
 	}
 }

@@ -127,8 +127,9 @@ type Change map[string]Set
 
 // A Model is what one client expects. The zero Model is not ready; use New.
 type Model struct {
-	names map[string]Set
-	open  []alternative
+	names   map[string]Set
+	open    []alternative
+	touched map[string]bool // by changes since Mark
 }
 
 // alternative is one request of unknown outcome: all of before or all of
@@ -139,7 +140,14 @@ type alternative struct {
 }
 
 // New returns a model of nothing.
-func New() *Model { return &Model{names: map[string]Set{}} }
+func New() *Model { return &Model{names: map[string]Set{}, touched: map[string]bool{}} }
+
+// Mark begins to note anew which names are touched by changes.
+func (m *Model) Mark() { clear(m.touched) }
+
+// Touched tells whether a change that was carried out, or may have been,
+// touched a name since Mark.
+func (m *Model) Touched(name string) bool { return m.touched[name] }
 
 // Of returns the states of a name.
 func (m *Model) Of(name string) Set {
@@ -210,8 +218,9 @@ func (m *Model) Check(name string, seen Seen) error {
 	return nil
 }
 
-// settle ends what alternatives say about a name.
+// settle ends what alternatives say about a name that is changed.
 func (m *Model) settle(name string) {
+	m.touched[name] = true
 	for _, a := range m.open {
 		delete(a.before, name)
 		delete(a.after, name)

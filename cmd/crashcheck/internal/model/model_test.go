@@ -119,6 +119,18 @@ func TestResolveNarrowsToWhatWasSeen(t *testing.T) {
 	}
 }
 
+func TestMarkNotesWhatIsTouchedAfterIt(t *testing.T) {
+	m := model.New()
+	m.Commit(model.Change{"a": {state(1)}, "b": {state(2)}, "c": {state(3)}})
+	m.Mark()
+	m.Commit(model.Change{"a": {state(4)}})
+	m.Doubt("put", model.Change{"b": {state(5)}})
+	m.Touch("c")
+	if !m.Touched("a") || !m.Touched("b") || m.Touched("c") {
+		t.Errorf("touched: %v %v %v", m.Touched("a"), m.Touched("b"), m.Touched("c"))
+	}
+}
+
 func TestOnlyRequestedStatesFit(t *testing.T) {
 	s := state(1)
 	s.Tag, s.Modified = "7", "now"
