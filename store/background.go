@@ -126,7 +126,7 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 		}
 		return true, s.blobs.Remove(ctx, blob.ID(unique)) // what is left the collector finds
 	case queueShared:
-		return true, s.dropUnowned(ctx, blob.ID(unique), inline)
+		return true, s.dropUnowned(ctx, blob.ID(unique[:16]), inline)
 	case queueReap:
 		err := s.reap(ctx, unique)
 		return err == nil, err

@@ -277,7 +277,7 @@ func (c *checker) stray(ctx context.Context, o owning) error {
 				kind[0] = 1
 			}
 			tx.Delete(key(tableOwners, o[:]))
-			tx.Put(queueKey(queueShared, now, id[:]), kind)
+			tx.Put(queueKey(queueShared, now, o[:]), kind)
 			return nil
 		})
 		if err != nil {

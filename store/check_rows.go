@@ -278,8 +278,10 @@ func checkQueue(row []byte) error {
 	n := len(row) - 9
 	ok := false
 	switch row[0] {
-	case queueRelease, queueShared:
+	case queueRelease:
 		ok = n == 16
+	case queueShared:
+		ok = n == 24
 	case queueReap, queueHistory:
 		ok = n == 8
 	case queueExpire:

@@ -85,7 +85,7 @@ const (
 const (
 	queueRelease byte = 1 // unique: blob whose file is to be removed
 	queueReap    byte = 2 // unique: id of a detached container whose rows are to be removed
-	queueShared  byte = 3 // unique: blob that lost an owner and may have none left
+	queueShared  byte = 3 // unique: owner row of a blob that lost it and may have none left
 	queueHistory byte = 6 // unique: id of a container that lost a snapshot; payload: row to go on behind
 	queueExpire  byte = 4 // unique: id name of an object whose time to live ends when the row is due
 )

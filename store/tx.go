@@ -240,7 +240,9 @@ func (tx *Tx) releaseContent(c Content, now Stamp) {
 		if c.Inline {
 			kind[0] = 1
 		}
-		tx.tx.Put(queueKey(queueShared, now, c.Blob[:]), kind)
+		// A row of each owner: the work of one that went before must not be
+		// taken for that of this one.
+		tx.tx.Put(queueKey(queueShared, now, ownerKey(c.Blob, c.Owner).Row), kind)
 		tx.released = true
 	case bad:
 	case c.Inline:

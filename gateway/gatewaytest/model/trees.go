@@ -124,6 +124,7 @@ func (a *Account) Transfer(call TreeCall) (v Verdict, created bool) {
 	}
 	if call.ToPath == "" {
 		v.must(a.look(s, call.Path) == file, errs.Forbidden)
+		a.holdsContent(&v, &call, s)
 	} else if d == nil {
 		v.must(true, errs.Conflict)
 		return v, false
@@ -146,6 +147,15 @@ func (a *Account) Transfer(call TreeCall) (v Verdict, created bool) {
 		a.carry(&call, s, d)
 	}
 	return v, !replaces
+}
+
+// holdsContent refuses that a folder whose marker has content moves to where
+// it would be a container, which has none. One that has expired may be refused.
+func (a *Account) holdsContent(v *Verdict, call *TreeCall, s *Container) {
+	if m := s.Rows[slashed(call.Path)]; call.Move && m != nil && m.Body != "" {
+		v.must(!a.expired(m), errs.Conflict)
+		v.may(errs.Conflict)
+	}
 }
 
 // nested tells whether one path is the other or contains it.
