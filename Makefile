@@ -21,6 +21,8 @@ RACE = gcc
 # Length of one fuzz target's run, of one benchmark, and what to bench.
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+# How long "make crash" makes faults.
+CRASHTIME ?= 30m
 BENCH ?= .
 
 .DEFAULT_GOAL := help
@@ -78,5 +80,7 @@ cover: go ## statements that the tests reach, over all packages
 golden: go ## write the files that request scripts are compared with; read the diff afterwards
 	$(GO) test $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/\/protocols\/protocoltest/ { print $$1 }') -update
 
-crash: go ## kill writers at random moments and look for lost or damaged data
+crash: go ## faults, restarts, inspections for CRASHTIME, by default 30m; see docs/reliability.md
 	$(GO) test -count 3 -run 'Crash|Kill' ./store/... ./cmd/entrepot/clients
+	@mkdir -p $(OUT)
+	$(GO) run ./cmd/crashcheck run --faults C1,C2,C3,C4,C5,C6,C7,C14,C17 --for $(CRASHTIME) --ledger $(OUT)/crash.jsonl
