@@ -108,7 +108,9 @@ func (v *viewer) Get(keys ...kv.Key) ([][]byte, error) {
 }
 
 // Scan implements kv.Reader.
-func (v *viewer) Scan(r kv.Range, limit int) (kv.Page, error) {
+func (v *viewer) Scan(r kv.Range, limit int) (page kv.Page, err error) {
+	defer caught(&err)
+	v.rows.paged = true
 	return overlay.Reader{Base: &v.rows, Limits: v.limits}.Scan(r, limit)
 }
 

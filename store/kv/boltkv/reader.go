@@ -18,6 +18,9 @@ type rows struct {
 	c    *bolt.Cursor
 	seek []byte // the key last sought; reused
 	room [192]byte
+	// paged tells that whoever calls Next catches panics of bbolt, once for a
+	// page of rows rather than for each.
+	paged bool
 
 	// state of the one cursor
 	table kv.Table
@@ -81,7 +84,14 @@ func (r *rows) Descend(below []byte) (row, value []byte, err error) {
 
 // Next implements overlay.Cursor.
 func (r *rows) Next() (row, value []byte, err error) {
+	if r.paged {
+		return r.next()
+	}
 	defer caught(&err)
+	return r.next()
+}
+
+func (r *rows) next() (row, value []byte, err error) {
 	if r.down {
 		return r.within(r.c.Prev())
 	}
