@@ -37,6 +37,9 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 		}
 		setModified(&next, time.Time{})
 		tx.PutObject(&s.container, old, &next, now)
+		if isMarker(old) && !isMarker(&next) { // it marked the folder that it now stands beside
+			tx.MarkClash(s.container.ID)
+		}
 		tx.AddJournal(o.journal("post", p, s.container.ID, &next))
 		out = fromObject(&next)
 		return nil

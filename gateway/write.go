@@ -398,7 +398,7 @@ func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 			return err
 		}
 	}
-	if w.old == nil && !w.opt.Drive {
+	if (w.old == nil || isMarker(w.old)) && !w.opt.Drive {
 		clash, err := w.clashes(&tx.View, id, o)
 		if err != nil {
 			return err
