@@ -210,7 +210,7 @@ func random(t *rapid.T, tb testing.TB, opt gatewaytest.Options) {
 	defer s.end()
 	f := gatewaytest.NewWith(s, opt)
 	m := &model.Machine{
-		Account: model.New(f.Clock.Now), Door: newDoor(tb, f), Tokens: true, Advance: f.Clock.Advance,
+		Account: model.New(f.Clock.Now), Door: newDoor(tb, f), Direct: true, Advance: f.Clock.Advance,
 		Reap: func() error { _, err := f.Store.Expire(tb.Context()); return err },
 	}
 	t.Repeat(m.Actions())

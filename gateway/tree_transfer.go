@@ -187,7 +187,7 @@ func (w *transfer) run(tx *store.Tx, strong bool) (created bool, err error) {
 	if w.src.Object == "" && w.dst.Object == "" && w.move && w.src.Account == w.dst.Account {
 		return !ok, w.rename(tx, &s, &d, ok)
 	}
-	if err := w.clear(tx, &d, &existing, ok); err != nil {
+	if err := w.clear(tx, &d, &existing, ok, strong); err != nil {
 		return false, err
 	}
 	return !ok, w.carry(tx, &s, &n, &d, strong)
@@ -287,7 +287,7 @@ func (w *transfer) rename(tx *store.Tx, s, d *scope, ok bool) error {
 
 // clear removes what the transfer replaces and prepares its place: d becomes
 // the container that the copy goes to.
-func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok bool) error {
+func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok, strong bool) error {
 	if w.dst.Object == "" {
 		if ok {
 			if err := tx.DetachContainer(&d.container, w.now); err != nil {
@@ -310,15 +310,18 @@ func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok bool) error 
 			return tooMany()
 		}
 	}
-	return w.clearExpired(tx, d)
+	return w.clearExpired(tx, d, strong)
 }
 
 // clearExpired removes rows of expired objects that would be in the way.
-func (w *transfer) clearExpired(tx *store.Tx, d *scope) error {
+func (w *transfer) clearExpired(tx *store.Tx, d *scope, strong bool) error {
 	bare := strings.TrimSuffix(w.dst.Object, "/")
 	rows, err := tx.Records(d.container.ID, store.Query{Prefix: bare + "/", Limit: w.cfg.MaxTree})
 	if err != nil {
 		return err
+	}
+	if len(rows) > 0 && w.plain && !strong {
+		return errStronger // the locks of two names do not cover them
 	}
 	if o, found, err := tx.Object(d.container.ID, bare); err != nil {
 		return err

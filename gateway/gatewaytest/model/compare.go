@@ -44,7 +44,7 @@ func (m *Machine) list(t *rapid.T) {
 
 // tree compares what a drive shows of a folder.
 func (m *Machine) tree(t *rapid.T) {
-	c, p := container(t, "container"), treePath(t, "path")
+	c, p := container(t, "container"), m.treePath(t, "path")
 	recursive, limit := rapid.Bool().Draw(t, "recursive"), rapid.IntRange(1, 6).Draw(t, "limit")
 	at := m.Account.Containers[c]
 	if at == nil || m.Account.look(at, p) != folder {

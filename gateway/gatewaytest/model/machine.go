@@ -69,8 +69,11 @@ type Machine struct {
 	// from the store.
 	Advance func(time.Duration)
 	Reap    func() error
-	// Tokens says that the calls of Objects can submit lock tokens.
-	Tokens bool
+	// Direct says that the calls reach the gateway itself: those of Objects
+	// can submit lock tokens and ask that there be something already, which
+	// Swift's cannot, and a path with a slash names folders only, which
+	// WebDAV does not insist on.
+	Direct bool
 
 	step int
 	held []string // tokens of the locks that were given out
@@ -99,9 +102,9 @@ func (m *Machine) Actions() map[string]func(*rapid.T) {
 func container(t *rapid.T, label string) string { return rapid.SampledFrom(containers).Draw(t, label) }
 
 // path draws a drive's path, sometimes with a slash behind it.
-func path(t *rapid.T, label string) string {
+func (m *Machine) path(t *rapid.T, label string) string {
 	p := rapid.SampledFrom(paths).Draw(t, label)
-	if rapid.IntRange(0, 7).Draw(t, label+" slash") == 0 {
+	if m.Direct && rapid.IntRange(0, 7).Draw(t, label+" slash") == 0 {
 		p += "/"
 	}
 	return p
@@ -121,7 +124,7 @@ func (m *Machine) tokens(t *rapid.T) []string {
 }
 
 func (m *Machine) objectTokens(t *rapid.T) []string {
-	if !m.Tokens {
+	if !m.Direct {
 		return nil
 	}
 	return m.tokens(t)
@@ -186,7 +189,7 @@ func (a *Account) clone() *Account {
 func (m *Machine) put(t *rapid.T) {
 	call := PutCall{
 		Container: container(t, "container"), Name: anyName(t, "name"), Tokens: m.objectTokens(t),
-		New: rapid.IntRange(0, 9).Draw(t, "new") == 0, Existing: rapid.IntRange(0, 9).Draw(t, "existing") == 0,
+		New: rapid.IntRange(0, 9).Draw(t, "new") == 0, Existing: m.Direct && rapid.IntRange(0, 9).Draw(t, "existing") == 0,
 		Object: Object{Body: m.body(t), Type: rapid.SampledFrom(types).Draw(t, "type"), Properties: properties(t), DeleteAt: m.deleteAt(t)},
 	}
 	err := m.Door.Put(call)
@@ -227,21 +230,21 @@ func (m *Machine) copy(t *rapid.T) {
 }
 
 func (m *Machine) makeFolder(t *rapid.T) {
-	c, p, tokens := container(t, "container"), path(t, "path"), m.tokens(t)
+	c, p, tokens := container(t, "container"), m.path(t, "path"), m.tokens(t)
 	err := m.Door.MakeFolder(c, p, tokens)
 	m.agreed(t, "make folder "+c+"/"+p, err, func(a *Account) Verdict { return a.MakeFolder(c, p, tokens) })
 }
 
 // treePath draws a path, sometimes that of the container.
-func treePath(t *rapid.T, label string) string {
+func (m *Machine) treePath(t *rapid.T, label string) string {
 	if rapid.IntRange(0, 6).Draw(t, label+" is a container") == 0 {
 		return ""
 	}
-	return path(t, label)
+	return m.path(t, label)
 }
 
 func (m *Machine) removeTree(t *rapid.T) {
-	c, p, tokens := container(t, "container"), treePath(t, "path"), m.tokens(t)
+	c, p, tokens := container(t, "container"), m.treePath(t, "path"), m.tokens(t)
 	err := m.Door.RemoveTree(c, p, tokens)
 	m.agreed(t, "remove tree "+c+"/"+p, err, func(a *Account) Verdict { return a.RemoveTree(c, p, tokens) })
 }
@@ -251,8 +254,8 @@ func (m *Machine) copyTree(t *rapid.T) { m.transfer(t, false) }
 
 func (m *Machine) transfer(t *rapid.T, move bool) {
 	call := TreeCall{
-		Container: container(t, "container"), Path: treePath(t, "path"),
-		ToContainer: container(t, "to container"), ToPath: treePath(t, "to path"), Move: move,
+		Container: container(t, "container"), Path: m.treePath(t, "path"),
+		ToContainer: container(t, "to container"), ToPath: m.treePath(t, "to path"), Move: move,
 		Overwrite: rapid.Bool().Draw(t, "overwrite"), Shallow: !move && rapid.IntRange(0, 4).Draw(t, "shallow") == 0,
 		Tokens: m.tokens(t),
 	}
@@ -285,7 +288,8 @@ func (m *Machine) removeContainer(t *rapid.T) {
 
 func (m *Machine) lock(t *rapid.T) {
 	call := LockCall{
-		Container: container(t, "container"), Path: treePath(t, "path"), Infinite: rapid.Bool().Draw(t, "infinite"),
+		Container: container(t, "container"), Infinite: rapid.Bool().Draw(t, "infinite"),
+		Path:      strings.TrimSuffix(m.treePath(t, "path"), "/"), // a door may make a file of a new name with a slash
 		Exclusive: rapid.Bool().Draw(t, "exclusive"), Tokens: m.tokens(t),
 		Timeout: time.Duration(rapid.IntRange(10, 100).Draw(t, "timeout")) * time.Second,
 	}
@@ -304,7 +308,7 @@ func (m *Machine) unlock(t *rapid.T) {
 	if len(m.held) == 0 {
 		t.Skip("no lock was given out")
 	}
-	c, p, token := container(t, "container"), treePath(t, "path"), rapid.SampledFrom(m.held).Draw(t, "token")
+	c, p, token := container(t, "container"), m.treePath(t, "path"), rapid.SampledFrom(m.held).Draw(t, "token")
 	err := m.Door.Unlock(c, p, token)
 	m.agreed(t, "unlock "+c+"/"+p, err, func(a *Account) Verdict { return a.Unlock(c, p, token) })
 }
