@@ -25,7 +25,7 @@ func (m *Machine) list(t *rapid.T) {
 		Reverse:   rapid.Bool().Draw(t, "reverse"), Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
 	}
 	if rapid.IntRange(0, 4).Draw(t, "direct") == 0 {
-		opt.Direct, opt.Delimiter = true, ""
+		opt.Direct, opt.Delimiter, opt.Prefix = true, "", slashed(opt.Prefix) // a path names a folder
 	}
 	for {
 		got, err := m.Door.List(c, opt)
