@@ -15,6 +15,7 @@ import (
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
 	"entrepot/gateway/gatewaytest/model"
+	"entrepot/gateway/names"
 )
 
 // mixed is the gateway as a model's door: objects go through Swift, files and
@@ -181,7 +182,7 @@ func (m *mixed) Get(container, name string) (model.Object, error) {
 	if at, err := strconv.ParseInt(r.header.Get("X-Delete-At"), 10, 64); err == nil {
 		o.DeleteAt = time.Unix(at, 0)
 	}
-	if !strings.HasSuffix(name, "/") && !strings.Contains(name, "//") && !gateway.IsDirectoryType(o.Type) {
+	if !strings.HasSuffix(name, "/") && names.OnDrive(name) && !gateway.IsDirectoryType(o.Type) {
 		if drive := m.want(m.doors.t, 200, davDoor.call("tester", "GET", container+"/"+name, "")); drive.body != o.Body {
 			m.t.Fatalf("%s/%s: the drive reads %q, swift %q", container, name, drive.body, o.Body)
 		}
