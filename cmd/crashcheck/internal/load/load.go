@@ -96,13 +96,16 @@ func mkcol(folder string) wire.Request {
 }
 
 // Run lets all clients send until ctx ends or each has sent most requests
-// (0: no bound), and returns when all have.
+// (0: no bound), and returns when all have their last answer. The end of ctx
+// breaks off no request: a gateway that lives on might carry it out later, when
+// its client has already asked for something else.
 func (f *Fleet) Run(ctx context.Context, w *wire.Client, most int) {
+	whole := context.WithoutCancel(ctx)
 	var done sync.WaitGroup
 	for _, c := range f.clients {
 		done.Go(func() {
 			for n := 0; ctx.Err() == nil && (most == 0 || n < most); n++ {
-				if !c.step(ctx, w) {
+				if !c.step(whole, w) {
 					pause(ctx, 20*time.Millisecond) // the gateway is gone, or on its way
 				}
 			}
