@@ -198,13 +198,15 @@ func (b *bench) turnReadOnly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.readOnly(ctx, v.Abort, func() error {
+	return b.readOnly(ctx, true, v.Abort, func() error {
 		return errors.Join(v.Unmount(ctx), v.Check(ctx), v.Mount(ctx, ""))
 	})
 }
 
 // readOnly is the course of both variants; repair makes the volume writable.
-func (b *bench) readOnly(ctx context.Context, spoil func(context.Context) error, repair func() error) error {
+// The gateway can serve reads as far as the file system does: readable tells
+// that it serves all.
+func (b *bench) readOnly(ctx context.Context, readable bool, spoil func(context.Context) error, repair func() error) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
@@ -213,6 +215,7 @@ func (b *bench) readOnly(ctx context.Context, spoil func(context.Context) error,
 		return err
 	}
 	defer g.Kill()
+	b.fleet.Unreadable(!readable)
 	spoiled := make(chan error, 1)
 	timer := time.AfterFunc(time.Duration(100+random(b.seed, "C5").IntN(400))*time.Millisecond, func() { spoiled <- spoil(ctx) })
 	b.loadUntil(ctx, g, 900*time.Millisecond)
@@ -231,10 +234,11 @@ func (b *bench) readOnly(ctx context.Context, spoil func(context.Context) error,
 			b.report.Add("a PUT (large: %v) on a read-only file system gives %d", large, a.Status)
 		}
 	}
-	if served, tried := b.fleet.Read(ctx, b.client); served < tried {
+	if served, tried := b.fleet.Read(ctx, b.client); served < tried && readable {
 		b.report.Add("on a read-only file system only %d of %d reads were served", served, tried)
 	}
 	g.Kill()
+	b.fleet.Unreadable(false)
 	if err := repair(); err != nil {
 		return err
 	}
@@ -252,7 +256,7 @@ func (b *bench) breakDisk(ctx context.Context) error {
 	}
 	b.recruit(load.Everything, largestOnDisk)
 	rng := random(b.seed, "break")
-	return b.readOnly(ctx,
+	return b.readOnly(ctx, false, // ext4 may forget blocks that it could not write, and refuse to read them
 		func(context.Context) error { p.disk.Break(); return nil },
 		func() error {
 			p.disk.Cut(rng, 1)

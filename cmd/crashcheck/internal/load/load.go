@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"entrepot/cmd/crashcheck/internal/model"
@@ -53,6 +54,8 @@ const foldersOfClient = 3
 // gateway; its methods are called one at a time.
 type Fleet struct {
 	clients []*client
+
+	unreadable atomic.Bool // reads may fail for now
 
 	mu         sync.Mutex
 	stats      map[string]map[wire.Outcome]int
@@ -122,6 +125,10 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	}
 }
+
+// Unreadable tells the clients whether reads may fail with a 5xx, because the
+// disk below cannot be read either. Wrong answers are never forgiven.
+func (f *Fleet) Unreadable(is bool) { f.unreadable.Store(is) }
 
 // Models returns what the clients expect, one model each.
 func (f *Fleet) Models() []*model.Model {

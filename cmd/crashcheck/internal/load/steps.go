@@ -175,7 +175,7 @@ func (c *client) read(ctx context.Context, w *wire.Client, op string, q wire.Req
 	switch {
 	case errors.Is(a.Err, body.ErrDiffers):
 		c.fleet.violation("%s of %s by %s: %v", op, name, q.Door, a.Err)
-	case a.Status == 0:
+	case a.Status == 0, a.Status >= 500 && c.fleet.unreadable.Load():
 	case a.Status >= 500:
 		c.fleet.violation("%s of %s by %s: status %d", op, name, q.Door, a.Status)
 	case a.Status == http.StatusNotFound && must:
