@@ -268,8 +268,6 @@ func (w *put) receive(up *store.Upload, body io.Reader) error {
 	case err == nil:
 	case errs.Of(err) == errs.TooLarge:
 		return overflow
-	case errs.Of(err) == errs.Other, errs.Of(err) == errs.Canceled:
-		return errs.Wrap("objects.Put", errs.Incomplete, "", err)
 	default:
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"entrepot/gateway/errs"
@@ -66,9 +67,10 @@ type Store struct {
 	pool   sync.Pool // *[]byte of InlineLimit+1 bytes
 	chunks sync.Pool // *[]byte of chunkSize bytes
 
-	release  chan struct{} // a blob was queued for removal
-	removal  sync.RWMutex  // held shared by whoever removes content, exclusively by a backup
-	inFlight inFlight      // uploads whose blobs no record names yet
+	stopped  atomic.Pointer[error] // why writing has ended
+	release  chan struct{}         // a blob was queued for removal
+	removal  sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
+	inFlight inFlight              // uploads whose blobs no record names yet
 	bad      badSet
 	recent   recentEvents
 
@@ -238,6 +240,9 @@ func (s *Store) View(ctx context.Context, fn func(*View) error) error {
 // its results from scratch and touches nothing else. It must not call the
 // Store.
 func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) error {
+	if err := s.Stopped(); err != nil {
+		return err
+	}
 	var released bool
 	var seed [16]byte
 	if err := s.fill(seed[:]); err != nil {
@@ -257,7 +262,27 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 		}
 	}
 	s.notice(ctx, err)
-	return fail("store.Update", err)
+	return s.writeFailed(fail("store.Update", err))
+}
+
+// Stopped tells why writing has ended: a sync or commit failed, of content or
+// of records. nil while all is well. Reading goes on; only a restart ends it.
+func (s *Store) Stopped() error {
+	if err := s.stopped.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// writeFailed gives a failure of writing its kind and ends writing for good
+// where a sync failed: what one half of the store cannot make durable, the
+// other must not go on acknowledging.
+func (s *Store) writeFailed(err error) error {
+	err = fail("store.Write", err)
+	if errs.ReasonOf(err) == errs.SyncFailed && s.stopped.CompareAndSwap(nil, &err) {
+		s.opt.Logger.Error("writing has stopped", "err", err)
+	}
+	return err
 }
 
 // mergeGuards sorts locks and leaves one for each key, the exclusive one where

@@ -59,7 +59,8 @@ func (s *Store) NewUpload(ctx context.Context, digests ...string) *Upload {
 }
 
 // Receive takes the whole body, at most limit bytes: errs.TooLarge when there
-// are more. An error of body comes back as it is.
+// are more. An error of body is errs.Incomplete; what the store cannot
+// do has another kind.
 func (u *Upload) Receive(body io.Reader, limit int64) error {
 	body = io.LimitReader(body, limit+1)
 	inline := u.s.InlineLimit()
@@ -75,7 +76,7 @@ func (u *Upload) Receive(body io.Reader, limit int64) error {
 			return err
 		}
 	default:
-		return err
+		return bodyFailed(err)
 	}
 	if u.size > limit {
 		return errs.New("store.Upload", errs.TooLarge, "", "")
@@ -102,14 +103,25 @@ func (u *Upload) overflow(head []byte, body io.Reader) error {
 	u.id = id
 	u.s.inFlight.add(id)
 	if u.file, err = u.s.blobs.Create(u.ctx, id); err != nil {
-		return fail("store.Upload", err)
+		return u.s.writeFailed(err)
 	}
 	p := startPipeline(u)
-	err = p.feed(head, body)
+	if err = p.feed(head, body); err != nil {
+		err = bodyFailed(err)
+	}
 	if stop := p.finish(); stop != nil {
-		err = fail("store.Upload", stop)
+		err = u.s.writeFailed(stop)
 	}
 	return err
+}
+
+// bodyFailed tells that the body broke off, apart from failures of the store:
+// errs.Incomplete, unless the body's reader has a kind of its own.
+func bodyFailed(err error) error {
+	if kind := errs.Of(err); kind != errs.Other && kind != errs.Canceled {
+		return err
+	}
+	return errs.Wrap("store.Upload", errs.Incomplete, "", err)
 }
 
 // Size returns the number of bytes read so far.
@@ -143,7 +155,7 @@ func (u *Upload) Finish() (Content, error) {
 	switch {
 	case u.file != nil:
 		if err := u.file.Commit(); err != nil {
-			return Content{}, fail("store.Upload", err)
+			return Content{}, u.s.writeFailed(err)
 		}
 		u.done = true
 		c.Blob = u.id

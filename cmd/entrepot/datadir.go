@@ -50,7 +50,7 @@ func (o *opened) Close() error {
 // missing. kv.ErrInUse tells that another process has it. stopped is told when
 // writing has ended after a failed commit.
 func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) (_ *opened, err error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+	if err := makeDir(c.Data); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	o := &opened{}
@@ -101,7 +101,7 @@ func secret(data, name string) (auth.Secret, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return auth.Secret{}, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return auth.Secret{}, err
 	}
 	var b [32]byte
@@ -132,11 +132,7 @@ func writeSecret(dir, path, text string) (err error) {
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return syncDir(dir)
 }
 
 // checkMode refuses a secret that others may read.
@@ -149,4 +145,28 @@ func checkMode(path string) error {
 		return fmt.Errorf("%s may be read by others: chmod 600 it", path)
 	}
 	return nil
+}
+
+// makeDir makes a directory, and those above it, durably: a name is safe only
+// when the directory that holds it was synced.
+func makeDir(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -215,7 +215,7 @@ func (s *server) ready(context.Context) error {
 	if err := s.stopped.Load(); err != nil {
 		return errs.Wrap("ready", errs.Unavailable, errs.SyncFailed, *err)
 	}
-	return nil
+	return s.data.store.Stopped()
 }
 
 // firstUser is the login that a first start made.
