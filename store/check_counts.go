@@ -166,11 +166,12 @@ func (c *checker) accounts(ctx context.Context) error {
 				t := tally{CountAccountSpaces: 0, CountAccountObjects: 0, CountAccountBytes: 0}
 				err := allPages(v, kv.Prefix(tableNames, join(name, "")), func(v kv.Reader, items []kv.Item) error {
 					for _, item := range items {
-						if len(item.Value) != 8 {
-							continue
+						id, err := openID(item.Value)
+						if err != nil {
+							continue // reported where rows are checked
 						}
 						t[CountAccountSpaces]++
-						if err := addCounts(v, t, item.Value, CountAccountObjects, CountAccountBytes); err != nil {
+						if err := addCounts(v, t, u64(id), CountAccountObjects, CountAccountBytes); err != nil {
 							return err
 						}
 					}

@@ -163,7 +163,7 @@ func needsOfContainers(t kv.Table, row, value []byte) ([]need, error) {
 		if !ok {
 			return nil, errRow
 		}
-		id, err := decodeID(value)
+		id, err := openID(value)
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +186,7 @@ func needsOfContainers(t kv.Table, row, value []byte) ([]need, error) {
 			{key: accountKey(c.Account), reason: fmt.Sprintf("its account %q does not exist", c.Account)},
 			{key: depotKey(c.Depot), reason: fmt.Sprintf("its depot %d does not exist", c.Depot)},
 			{key: nameKey(c.Account, c.Name), reason: fmt.Sprintf("no name of account %q leads to it", c.Account),
-				ok: is(row), put: copyOf(row), locks: []Guard{LockName(c.Account, c.Name)}},
+				ok: is(sealed(bytes.Clone(row))), put: copyOf(sealed(bytes.Clone(row))), locks: []Guard{LockName(c.Account, c.Name)}},
 			{key: depotSpaceKey(c.Depot, c.ID), reason: "it is not in the list of its depot",
 				put: empty, locks: []Guard{LockDepot(c.Depot, false)}},
 		}, nil
@@ -311,7 +311,7 @@ func needsOfPaths(t kv.Table, row, value []byte) ([]need, error) {
 		if !ok {
 			return nil, errRow
 		}
-		id, place := beID(row), in(beID(row), string(path))
+		id, place := beID(row), sealed(in(beID(row), string(path)))
 		_, err := decodeLock(id, string(path), string(token), value)
 		return []need{
 			containerOf(row),
@@ -319,11 +319,12 @@ func needsOfPaths(t kv.Table, row, value []byte) ([]need, error) {
 				ok: is(place), put: copyOf(place), locks: []Guard{LockContainer(id, false)}},
 		}, err
 	}
-	if len(value) < 8 {
-		return nil, errValue
+	place, err := openPlace(value)
+	if err != nil {
+		return nil, err
 	}
-	id := beID(value)
-	return []need{{key: lockKey(id, string(value[8:]), string(row)), reason: "the lock does not exist",
+	id := beID(place)
+	return []need{{key: lockKey(id, string(place[8:]), string(row)), reason: "the lock does not exist",
 		drop: true, locks: []Guard{LockContainer(id, false)}}}, nil
 }
 

@@ -202,7 +202,7 @@ func (v *View) Containers(account string, q Query) ([]NamedContainer, error) {
 			}
 			return !q.Direct, nil
 		}
-		id, err := decodeID(item.Value)
+		id, err := openID(item.Value)
 		list = append(list, NamedContainer{Container: Container{ID: id, Name: name}})
 		return true, err
 	})

@@ -11,7 +11,7 @@ import (
 func (tx *Tx) PutLock(l *Lock, isNew bool) {
 	tx.tx.Put(lockKey(l.Container, l.Path, l.Token), l.encode())
 	if isNew {
-		tx.tx.Put(lockOfKey(l.Token), in(l.Container, l.Path))
+		tx.tx.Put(lockOfKey(l.Token), sealed(in(l.Container, l.Path)))
 		tx.tx.Add(counterKey(CountContainerLocks, u64(l.Container)), 1)
 	}
 }

@@ -93,7 +93,7 @@ func (tx *Tx) PutKey(k *Key) { tx.tx.Put(apiKeyKey(k.Digest), k.encode()) }
 // CreateContainer writes a new container and counts it.
 func (tx *Tx) CreateContainer(c *Container) {
 	tx.PutContainer(c)
-	tx.tx.Put(nameKey(c.Account, c.Name), u64(c.ID))
+	tx.tx.Put(nameKey(c.Account, c.Name), sealed(u64(c.ID)))
 	tx.tx.Put(depotSpaceKey(c.Depot, c.ID), nil)
 	tx.tx.Add(counterKey(CountAccountSpaces, []byte(c.Account)), 1)
 }
@@ -106,7 +106,7 @@ func (tx *Tx) PutContainer(c *Container) { tx.tx.Put(containerKey(c.ID), c.encod
 func (tx *Tx) RenameContainer(c *Container, name string) {
 	tx.tx.Delete(nameKey(c.Account, c.Name))
 	c.Name = name
-	tx.tx.Put(nameKey(c.Account, c.Name), u64(c.ID))
+	tx.tx.Put(nameKey(c.Account, c.Name), sealed(u64(c.ID)))
 	tx.PutContainer(c)
 }
 
@@ -306,7 +306,7 @@ func (tx *Tx) NextInSequence(name string, atLeast uint64) (uint64, error) {
 		return 0, err
 	}
 	next := max(last+1, atLeast)
-	tx.tx.Put(metaKey(sequencePrefix+name), u64(next))
+	tx.tx.Put(metaKey(sequencePrefix+name), sealed(u64(next)))
 	return next, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"entrepot/store/internal/record"
 	"entrepot/store/kv"
 )
 
@@ -75,7 +76,7 @@ func (b *Batch) User(name string, to *User, found *bool) {
 func (b *Batch) ContainerID(account, name string, to *uint64) {
 	*to = 0
 	b.add(nameKey(account, name), func(row []byte) (err error) {
-		*to, err = decodeID(row)
+		*to, err = openID(row)
 		return err
 	})
 }
@@ -203,10 +204,14 @@ func (v *View) Key(digest [32]byte) (k Key, found bool, err error) {
 // LockByToken reads a lock by its token, expired or not.
 func (v *View) LockByToken(token string) (l Lock, found bool, err error) {
 	rows, err := v.r.Get(lockOfKey(token))
-	if err != nil || len(rows[0]) < 8 {
+	if err != nil || rows[0] == nil {
 		return Lock{}, false, err
 	}
-	id, path := binary.BigEndian.Uint64(rows[0]), string(rows[0][8:])
+	place, err := openPlace(rows[0])
+	if err != nil {
+		return Lock{}, false, err
+	}
+	id, path := binary.BigEndian.Uint64(place), string(place[8:])
 	rows, err = v.r.Get(lockKey(id, path, token))
 	if err != nil || rows[0] == nil {
 		return Lock{}, false, err
@@ -234,7 +239,7 @@ func (v *View) Sequence(name string) (uint64, error) {
 	if err != nil || rows[0] == nil {
 		return 0, err
 	}
-	return decodeID(rows[0])
+	return openID(rows[0])
 }
 
 // Replayed reads until when a signed request is remembered; 0 when it is not.
@@ -252,4 +257,26 @@ func decodeID(row []byte) (uint64, error) {
 		return 0, fmt.Errorf("store: number of %d bytes", len(row))
 	}
 	return binary.BigEndian.Uint64(row), nil
+}
+
+// sealed appends the checksum that rows without a record's have as well, where
+// a wrong bit would lead somewhere else.
+func sealed(value []byte) []byte { return record.Seal(value) }
+
+// openID reads a sealed number.
+func openID(row []byte) (uint64, error) {
+	value, err := record.Open(row)
+	if err != nil {
+		return 0, err
+	}
+	return decodeID(value)
+}
+
+// openPlace reads a sealed container ID with a path behind it.
+func openPlace(row []byte) ([]byte, error) {
+	place, err := record.Open(row)
+	if err == nil && len(place) < 8 {
+		err = fmt.Errorf("%w: a place of %d bytes", record.ErrCorrupt, len(place))
+	}
+	return place, err
 }

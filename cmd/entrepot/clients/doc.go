@@ -3,7 +3,7 @@
 // entrepot, over real connections and real files.
 //
 // A test whose client is not installed is skipped with the name of the package
-// that has it. With ENTREPOT_CLIENTS=require in the environment it fails
+// that has it. With TEST_CLIENTS=require in the environment it fails
 // instead; the Makefile sets that once it has installed them all. Clients that
 // need a mount are behind the build tag e2e ("make e2e").
 package clients

@@ -307,7 +307,7 @@ func need(t *testing.T, program, debianPackage string) {
 		return
 	}
 	text := fmt.Sprintf("this test needs %s (Debian package %s)", program, debianPackage)
-	if os.Getenv("ENTREPOT_CLIENTS") == "require" {
+	if os.Getenv("TEST_CLIENTS") == "require" {
 		t.Fatal(text)
 	}
 	t.Skip(text)

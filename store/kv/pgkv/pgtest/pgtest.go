@@ -5,7 +5,7 @@
 // It needs the server's programs initdb and postgres, which Debian installs
 // with the package postgresql (or postgresql-15 and later). Where they are
 // missing a test that asks for a server is skipped with the name of the
-// package; with ENTREPOT_CLIENTS=require it fails instead.
+// package; with TEST_CLIENTS=require it fails instead.
 package pgtest
 
 import (
@@ -66,7 +66,7 @@ func Need(tb testing.TB, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:
-	case errors.Is(err, errMissing) && os.Getenv("ENTREPOT_CLIENTS") != "require":
+	case errors.Is(err, errMissing) && os.Getenv("TEST_CLIENTS") != "require":
 		tb.Skip(err)
 	default:
 		tb.Fatal(err)

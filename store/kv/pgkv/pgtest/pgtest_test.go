@@ -57,10 +57,10 @@ func TestMissingServerSkipsUnlessItIsRequired(t *testing.T) {
 	if !strings.Contains(pgtest.ErrMissing.Error(), pgtest.Package) {
 		t.Errorf("%q does not name the package", pgtest.ErrMissing)
 	}
-	t.Setenv("ENTREPOT_CLIENTS", "")
+	t.Setenv("TEST_CLIENTS", "")
 	for _, required := range []bool{false, true} {
 		if required {
-			t.Setenv("ENTREPOT_CLIENTS", "require")
+			t.Setenv("TEST_CLIENTS", "require")
 		}
 		r := &recorder{TB: t}
 		done := make(chan struct{})
