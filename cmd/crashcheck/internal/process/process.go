@@ -170,6 +170,7 @@ func Command(ctx context.Context, opt Options, command ...string) (string, error
 	args := append(command, "--data", opt.Data)
 	cmd := exec.CommandContext(ctx, opt.Binary, args...)
 	cmd.Dir = opt.Scratch
+	cmd.Env = []string{"HOME=" + opt.Scratch, "TMPDIR=" + opt.Scratch, "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
