@@ -62,7 +62,7 @@ func getAnswersInOrder(t *testing.T, e kv.Engine) {
 		}
 		values, err := r.Get(keys...)
 		if err != nil || len(values) != len(want) {
-			return fmt.Errorf("Get = %q, %v", values, err)
+			return fmt.Errorf("a Get gave %q, %v", values, err)
 		}
 		for i, v := range values {
 			if string(v) != want[i] || (v == nil) != (want[i] == "") {
@@ -86,15 +86,15 @@ func absentAndEmpty(t *testing.T, e kv.Engine) {
 			return err
 		}
 		if values[0] == nil || values[1] == nil || len(values[0])+len(values[1]) != 0 || values[2] != nil {
-			return fmt.Errorf("Get = %#v", values)
+			return fmt.Errorf("a Get gave %#v", values)
 		}
 		page, err := r.Scan(kv.Range{Table: tableRows}, 10)
 		if err != nil || len(page.Items) != 2 || page.Items[0].Value == nil {
-			return fmt.Errorf("Scan = %#v, %v", page, err)
+			return fmt.Errorf("a Scan gave %#v, %v", page, err)
 		}
 		page, err = r.Scan(kv.Range{Table: tableRows, KeysOnly: true}, 10)
 		if err != nil || len(page.Items) != 2 || page.Items[0].Value != nil {
-			return fmt.Errorf("Scan of keys = %#v, %v", page, err)
+			return fmt.Errorf("a Scan of keys gave %#v, %v", page, err)
 		}
 		return nil
 	}
@@ -163,7 +163,7 @@ func updateWithoutWrites(t *testing.T, e kv.Engine) {
 	update(t, e, func(tx kv.Tx) error {
 		values, err := tx.Get(key("a"))
 		if err != nil || string(values[0]) != "a" {
-			return fmt.Errorf("Get = %q, %v", values, err)
+			return fmt.Errorf("a Get gave %q, %v", values, err)
 		}
 		return nil
 	})

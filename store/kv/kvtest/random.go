@@ -127,7 +127,7 @@ func drawGet(pick choice) op {
 	return op{"Get", func(tx kv.Tx, m model) error {
 		values, err := tx.Get(keys...)
 		if err != nil || len(values) != len(keys) {
-			return fmt.Errorf("Get = %q, %v", values, err)
+			return fmt.Errorf("a Get gave %q, %v", values, err)
 		}
 		for i, k := range keys {
 			want, ok := m[row(k.Table, k.Row)]
