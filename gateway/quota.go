@@ -69,6 +69,20 @@ func (s *scope) fits(u usage, bytes, objects int64, exclusive bool) error {
 	return room(s.account.Quota, u.accountBytes, bytes, exclusive, "account")
 }
 
+// grew judges what a transaction has done to the container since its usage was
+// read: by the counters, because replaced rows may live on in the history.
+func (s *scope) grew(tx *store.Tx, before usage, exclusive bool) error {
+	after, err := readUsage(&tx.View, s)
+	if err != nil {
+		return err
+	}
+	bytes := after.containerBytes - before.containerBytes
+	kept := after.depotBytes - before.depotBytes - bytes
+	before.depotBytes += kept
+	before.accountBytes += kept
+	return s.fits(before, bytes, after.containerObjects-before.containerObjects, exclusive)
+}
+
 func room(limit, used, bytes int64, exclusive bool, of string) error {
 	switch {
 	case limit == 0 || bytes <= 0:

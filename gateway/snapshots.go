@@ -355,15 +355,8 @@ func (n *Snapshots) shown(tx *store.Tx, s *scope, name string) ([]store.Object, 
 
 // restore writes objects of a snapshot of s into the container of d.
 func (n *Snapshots) restore(tx *store.Tx, s, d *scope, list []store.Object, strong bool, now store.Stamp) error {
-	var bytes int64
-	for i := range list {
-		bytes += list[i].Content.Size
-	}
-	u, err := readUsage(&tx.View, d)
+	before, err := readUsage(&tx.View, d)
 	if err != nil {
-		return err
-	}
-	if err := d.fits(u, bytes, int64(len(list)), strong); err != nil {
 		return err
 	}
 	for i := range list {
@@ -386,7 +379,7 @@ func (n *Snapshots) restore(tx *store.Tx, s, d *scope, list []store.Object, stro
 		}
 		tx.PutObject(&d.container, replaced, &o, now)
 	}
-	return nil
+	return d.grew(tx, before, strong)
 }
 
 // Rollback makes a container hold again what a snapshot shows: objects that

@@ -227,3 +227,26 @@ func TestSnapshotsFollowAModel(t *testing.T) {
 		}
 	})
 }
+
+func TestRollbackNeedsOnlyTheRoomThatItAdds(t *testing.T) {
+	w := newWorld(t)
+	w.put("a", strings.Repeat("x", 60))
+	w.must(w.g.Snapshots.Create(w.ctx, ref("c", ""), "s"))
+	w.must(w.g.Snapshots.Rollback(w.ctx, ref("c", ""), "s"))
+	w.put("a", strings.Repeat("y", 70)) // 60 of history, 70 live
+	admin := w.Ctx("admin")
+	w.must(w.g.Accounts.SetProperties(admin, "test", gateway.Properties{"quota-bytes": "130"}))
+	w.must(w.g.Snapshots.Rollback(w.ctx, ref("c", ""), "s"))
+	if got := w.get("a"); got != strings.Repeat("x", 60) {
+		t.Error(got)
+	}
+	w.put("b", "")
+	w.must(w.g.Accounts.SetProperties(admin, "test", gateway.Properties{"quota-bytes": "121"}))
+	w.must(w.g.Objects.Delete(w.ctx, ref("c", "a"), nil))
+	w.must(w.g.Accounts.SetProperties(admin, "test", gateway.Properties{"quota-bytes": "100"}))
+	wantKind(t, w.g.Snapshots.Rollback(w.ctx, ref("c", ""), "s"), errs.OverQuota, "")
+	if got := w.names("c"); len(got) != 1 || got[0] != "b" {
+		t.Errorf("a refused rollback left %q", got)
+	}
+	w.counts("c")
+}

@@ -32,7 +32,11 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 // rows: the container needs none. A move removes it, in either form, and is
 // refused where the marker has content, which would be lost.
 func (w *transfer) leaveMarker(tx *store.Tx, s *scope, n *node, objects []store.Object) ([]store.Object, error) {
-	if n.twin != nil && isMarker(n.twin) && w.move {
+	if n.twin != nil && w.move {
+		if !isMarker(n.twin) {
+			return nil, errs.New("trees.Move", errs.Conflict, "",
+				"A file shares the folder's name, and a file cannot live beside containers.")
+		}
 		tx.DeleteObject(&s.container, n.twin, w.now)
 	}
 	if n.path == "" || len(objects) == 0 || objects[0].Name != n.path {

@@ -467,3 +467,14 @@ func TestFolderWithContentOfItsOwnBecomesNoContainer(t *testing.T) {
 	w.must(err)
 	w.counts("c")
 }
+
+func TestFolderWithATwinDoesNotBecomeAContainer(t *testing.T) {
+	w := newWorld(t)
+	w.put("f", "file")
+	w.put("f/x", "1")
+	_, err := w.g.Trees.Move(w.ctx, ref("c", "f"), ref("new", ""), gateway.TreeOptions{})
+	wantKind(t, err, errs.Conflict, "")
+	if got := w.names("c"); len(got) != 2 || w.get("f") != "file" {
+		t.Errorf("left: %q", got)
+	}
+}
