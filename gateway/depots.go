@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"entrepot/auth"
@@ -331,6 +330,3 @@ func fromDepot(d *store.Depot, used, traffic int64) Depot {
 		StorageUsed: used, TrafficUsed: traffic, Default: d.Default, Users: slices.Clone(d.Users),
 	}
 }
-
-// String names a depot in logs.
-func (d Depot) String() string { return fmt.Sprintf("depot %d of %s", d.ID, d.Owner) }

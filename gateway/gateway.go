@@ -26,7 +26,7 @@ type Config struct {
 	// EnforceTraffic refuses transfers of a depot whose traffic limit of the
 	// month is used up.
 	EnforceTraffic bool
-	// DepotUsers allows the depot API to make users on demand; default true.
+	// NoDepotUsers forbids the depot API to make users on demand.
 	NoDepotUsers bool
 	Logger       *slog.Logger
 }

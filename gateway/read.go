@@ -66,16 +66,29 @@ func (o *Objects) open(ctx context.Context, ref Ref, cond Conditions) (Object, C
 	if refused != nil {
 		return fromObject(&obj), nil, refused
 	}
+	content, err := o.content(&s, &obj, data, func() (store.ContentReader, error) {
+		return o.store.OpenObject(ctx, s.container.ID, &obj)
+	})
+	if errs.Of(err) == errs.NotFound {
+		err = errs.Wrap("objects.Open", errs.Other, "", errors.Join(errGone, err))
+	}
+	if err != nil {
+		return Object{}, nil, err
+	}
+	return fromObject(&obj), content, nil
+}
+
+// content returns a reader of an object's bytes that counts as traffic: of
+// data, which View.Inline read, or of the blob that open opens.
+func (c *core) content(s *scope, o *store.Object, data []byte, open func() (store.ContentReader, error)) (Content, error) {
 	reader := store.NewInlineReader(data)
-	if !obj.Content.Inline && !obj.Content.Blob.IsZero() {
-		if reader, err = o.store.OpenObject(ctx, s.container.ID, &obj); err != nil {
-			if errs.Of(err) == errs.NotFound {
-				err = errs.Wrap("objects.Open", errs.Other, "", errors.Join(errGone, err))
-			}
-			return Object{}, nil, err
+	if !o.Content.Inline && !o.Content.Blob.IsZero() {
+		var err error
+		if reader, err = open(); err != nil {
+			return nil, err
 		}
 	}
-	return fromObject(&obj), &counted{reader, o.traffic, s.container}, nil
+	return &counted{reader, c.traffic, s.container}, nil
 }
 
 // findObject reads a live object for a caller who may read it and calls use with it.

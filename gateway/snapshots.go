@@ -245,13 +245,13 @@ func (n *Snapshots) Open(ctx context.Context, ref Ref, name string) (Object, Con
 	if err != nil {
 		return Object{}, nil, err
 	}
-	reader := store.NewInlineReader(data)
-	if !obj.Content.Inline && !obj.Content.Blob.IsZero() {
-		if reader, err = n.store.OpenBlob(ctx, obj.Content); err != nil {
-			return Object{}, nil, err
-		}
+	content, err := n.content(&s, &obj, data, func() (store.ContentReader, error) {
+		return n.store.OpenBlob(ctx, obj.Content)
+	})
+	if err != nil {
+		return Object{}, nil, err
 	}
-	return fromObject(&obj), &counted{reader, n.traffic, s.container}, nil
+	return fromObject(&obj), content, nil
 }
 
 // Objects returns a page of the names that a snapshot shows, in byte order:
