@@ -43,6 +43,10 @@ type Principal struct {
 	// (Basic, cookies); the faces refuse cross-site changes for these.
 	Ambient bool
 
+	// Grant is what a signed URL or form permits; nil: the request carries
+	// none. A principal with a grant is anonymous beside it.
+	Grant *Grant
+
 	// Address is the client's address after trusted proxies were taken off.
 	Address netip.Addr
 	// Referer is the host of the request's Referer header, for referrer
