@@ -104,6 +104,14 @@ func (c *core) lookup(v *store.View, id uint64, path string, now store.Stamp) (n
 			return node{}, false, err
 		}
 	}
+	n, ok = choose(path, &objects, found, below)
+	return n, ok, nil
+}
+
+// choose makes the node at a path out of what was found: the objects of its
+// bare name and of the name with a slash, and whether anything lies below.
+func choose(path string, objects *[2]store.Object, found [2]bool, below bool) (n node, ok bool) {
+	bare := strings.TrimSuffix(path, "/")
 	alias := found[0] && isMarker(&objects[0])
 	switch {
 	case below || alias:
@@ -116,11 +124,11 @@ func (c *core) lookup(v *store.View, id uint64, path string, now store.Stamp) (n
 		if found[0] {
 			n.twin = &objects[0]
 		}
-		return n, true, nil
+		return n, true
 	case found[0] && bare == path:
-		return node{kind: NodeFile, path: bare, file: &objects[0]}, true, nil
+		return node{kind: NodeFile, path: bare, file: &objects[0]}, true
 	}
-	return node{}, false, nil
+	return node{}, false
 }
 
 // markParent writes a marker for the folder that a drive took the last member

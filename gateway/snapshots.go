@@ -214,6 +214,12 @@ func (n *Snapshots) Destroy(ctx context.Context, ref Ref, name string) error {
 
 // Open returns an object as a snapshot shows it, with its content.
 func (n *Snapshots) Open(ctx context.Context, ref Ref, name string) (Object, Content, error) {
+	return n.open(ctx, ref, name, Conditions{})
+}
+
+// open is Open under conditions; where they forbid to send the object, it is
+// returned without content.
+func (n *Snapshots) open(ctx context.Context, ref Ref, name string, cond Conditions) (Object, Content, error) {
 	if err := checkObjectRef(ref); err != nil {
 		return Object{}, nil, err
 	}
@@ -221,6 +227,7 @@ func (n *Snapshots) Open(ctx context.Context, ref Ref, name string) (Object, Con
 	var obj store.Object
 	var s scope
 	var data []byte
+	var refused error
 	err := n.store.View(ctx, func(v *store.View) (err error) {
 		var snap store.Snapshot
 		if s, snap, err = n.snapshot(v, p, ref, name); err != nil {
@@ -237,13 +244,17 @@ func (n *Snapshots) Open(ctx context.Context, ref Ref, name string) (Object, Con
 		if !found {
 			return errs.New("snapshots.Open", errs.NotFound, errs.NoObject, "")
 		}
-		if data = nil; obj.Content.Inline {
+		data = nil
+		if refused = cond.readAllowed(&obj); refused == nil && obj.Content.Inline {
 			data, err = v.Inline(obj.Content)
 		}
 		return err
 	})
 	if err != nil {
 		return Object{}, nil, err
+	}
+	if refused != nil {
+		return fromObject(&obj), nil, refused
 	}
 	content, err := n.content(&s, &obj, data, func() (store.ContentReader, error) {
 		return n.store.OpenBlob(ctx, obj.Content)

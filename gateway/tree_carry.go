@@ -100,30 +100,36 @@ func (w *transfer) copyObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	}
 	for i := range objects {
 		src := &objects[i]
-		if src.Expired(w.now) {
+		if src.Expired(w.now) && w.past == nil {
 			continue
 		}
 		name := strings.TrimSuffix(target, "/")
 		if strings.HasPrefix(src.Name, n.path) {
 			name = target + src.Name[len(n.path):]
 		}
-		w.copyObject(tx, s, d, src, name)
+		if err := w.copyObject(tx, s, d, src, name, n.kind == NodeFile); err != nil {
+			return err
+		}
 	}
 	return w.copyProps(tx, s, n, d, target)
 }
 
-// copyObject writes one new row under name.
-func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name string) {
+// copyObject writes one new row under name; top marks the file that the copy
+// is of.
+func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name string, top bool) error {
 	o := *src
 	o.Name, o.Born = name, d.container.Epoch
 	o.Created, o.Timestamp = w.now, w.now
 	o.Modified, o.Written = modified(src), w.now
 	o.Headers, o.Properties = maps.Clone(src.Headers), maps.Clone(src.Properties)
-	tx.ShareContent(&s.container, src, &o.Content)
-	if w.src.Object == src.Name && !w.opt.Modified.IsZero() {
+	if err := w.share(tx, s, src, &o); err != nil {
+		return err
+	}
+	if top && !w.opt.Modified.IsZero() {
 		setModified(&o, w.opt.Modified)
 	}
 	tx.PutObject(&d.container, nil, &o, w.now)
+	return nil
 }
 
 // copyFolder makes the folder alone, with its properties.
@@ -135,15 +141,15 @@ func (w *transfer) copyFolder(tx *store.Tx, s *scope, n *node, d *scope, target 
 		}
 		tx.PutObject(&d.container, nil, marker, w.now)
 	}
-	props, err := tx.Props(s.container.ID, n.path)
-	if err != nil {
-		return err
-	}
-	return putProps(tx, d.container.ID, target, props)
+	return w.copyProps(tx, s, &node{kind: NodeFile, path: n.path}, d, target)
 }
 
-// copyProps copies the dead properties of the source and of all below it.
+// copyProps copies the dead properties of the source and of all below it. Of
+// the past none are kept.
 func (w *transfer) copyProps(tx *store.Tx, s *scope, n *node, d *scope, target string) error {
+	if w.past != nil {
+		return nil
+	}
 	if n.kind == NodeFile {
 		props, err := tx.Props(s.container.ID, n.path)
 		if err != nil {

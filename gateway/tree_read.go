@@ -50,6 +50,9 @@ var notOnDrive = errs.New("trees", errs.NotFound, errs.NoObject, "")
 // file only without. NotFound otherwise. Where a file and a folder share a
 // name, the folder is found.
 func (t *Trees) Stat(ctx context.Context, ref Ref, parts NodeParts) (Node, error) {
+	if at, ok := names.InSnapshots(ref.Object); ok {
+		return t.statPast(ctx, ref, at)
+	}
 	if err := checkDriveRef(ref); err != nil {
 		return Node{}, err
 	}
@@ -290,11 +293,14 @@ func (t *Trees) accountQuota(v *store.View, p auth.Principal, account string, fr
 
 // List returns a page of the members of the folder at ref.
 func (t *Trees) List(ctx context.Context, ref Ref, opt ListTree) (TreePage, error) {
-	if err := checkDriveRef(ref); err != nil {
-		return TreePage{}, err
-	}
 	if opt.Limit <= 0 || opt.Limit > treePage {
 		opt.Limit = treePage
+	}
+	if at, ok := names.InSnapshots(ref.Object); ok {
+		return t.listPast(ctx, ref, at, opt)
+	}
+	if err := checkDriveRef(ref); err != nil {
+		return TreePage{}, err
 	}
 	p, now := auth.PrincipalOf(ctx), t.now()
 	var page TreePage
@@ -389,21 +395,11 @@ func (t *Trees) listFolder(v *store.View, p auth.Principal, ref Ref, opt ListTre
 	if n.kind == NodeFile {
 		return TreePage{}, nil
 	}
-	w := &walk{core: t.core, v: v, s: &s, prefix: n.path, opt: opt, now: now, nodes: make([]Node, 0, opt.Limit)}
-	if err := w.counts(); err != nil {
-		return TreePage{}, err
+	w := &walk{
+		core: t.core, v: v, s: &s, rows: liveRows{v, s.container.ID, now}, prefix: n.path, opt: opt, now: now,
+		nodes: make([]Node, 0, opt.Limit),
 	}
-	if err := w.run(); err != nil && !errors.Is(err, errEnough) {
-		return TreePage{}, err
-	}
-	if err := w.addParts(); err != nil {
-		return TreePage{}, err
-	}
-	page := TreePage{Nodes: w.nodes}
-	if w.next != "" {
-		page.Next = Ref{Account: ref.Account, Container: ref.Container, Object: w.next}
-	}
-	return page, nil
+	return w.page()
 }
 
 // isBelow tells whether a name lies in the folder with the given slashed path.

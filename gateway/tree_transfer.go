@@ -37,6 +37,9 @@ type transfer struct {
 	newID    uint64
 	depot    uint64 // of a new container
 	plain    bool   // a single file onto a name that is no folder
+
+	// past is the source's place where that is a snapshot.
+	past *names.SnapshotPath
 }
 
 func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, move bool) (created bool, err error) {
@@ -62,6 +65,10 @@ func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, mov
 }
 
 func (w *transfer) checkArguments() error {
+	if at, ok := names.InSnapshots(w.src.Object); ok && !w.move {
+		w.past = &at
+		return w.checkPastSource()
+	}
 	if err := checkDriveRef(w.src); err != nil {
 		return err
 	}
@@ -93,7 +100,7 @@ func nested(src, dst string) error {
 func (w *transfer) look(ctx context.Context) (err error) {
 	err = w.store.View(ctx, func(v *store.View) error {
 		var n node
-		if w.from, n, err = w.at(v, w.p, w.src, w.now); err != nil {
+		if w.from, n, err = w.readSource(v); err != nil {
 			return err
 		}
 		w.to, err = w.load(v, w.p, w.dst, nil)
@@ -105,7 +112,7 @@ func (w *transfer) look(ctx context.Context) (err error) {
 		case err != nil:
 			return err
 		}
-		w.plain = n.kind == NodeFile && w.dst.Object != ""
+		w.plain = n.kind == NodeFile && w.dst.Object != "" && w.past == nil
 		if w.plain {
 			d, ok, err := w.lookup(v, w.to.container.ID, w.dst.Object, w.now)
 			if err != nil {
@@ -196,7 +203,7 @@ func (w *transfer) run(tx *store.Tx, strong bool) (created bool, err error) {
 // source reads the source for a caller who may read it, and remove it when it
 // moves.
 func (w *transfer) source(tx *store.Tx) (scope, node, error) {
-	s, n, err := w.at(&tx.View, w.p, w.src, w.now)
+	s, n, err := w.readSource(&tx.View)
 	switch {
 	case err != nil:
 	case !s.same(&w.from):
@@ -368,7 +375,7 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 		objects = []store.Object{*n.file}
 	case w.opt.Shallow:
 	default:
-		if objects, err = tx.Records(s.container.ID, store.Query{Prefix: n.path, Limit: w.cfg.MaxTree + 1}); err != nil {
+		if objects, err = w.below(tx, s, n.path); err != nil {
 			return err
 		}
 		if len(objects) > w.cfg.MaxTree {
@@ -399,7 +406,7 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 // bytes although it shares them.
 func (w *transfer) grows(n *node, target string, objects []store.Object) (count, bytes int64) {
 	for i := range objects {
-		if w.move || !objects[i].Expired(w.now) {
+		if w.move || w.past != nil || !objects[i].Expired(w.now) {
 			count++
 			bytes += objects[i].Content.Size
 		}

@@ -31,6 +31,9 @@ type Node struct {
 	Props             []DeadProp // when asked for
 	Locks             []Lock     // when asked for: direct and inherited, live ones only
 	Access            Access
+	// Past marks what a snapshot shows, and the folders that lead there: it
+	// can be read and copied, and nothing of it changes.
+	Past bool
 }
 
 // Folder tells whether the node is a collection.

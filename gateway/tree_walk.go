@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"strings"
 
 	"entrepot/gateway/names"
@@ -13,6 +14,9 @@ type walk struct {
 	*core
 	v      *store.View
 	s      *scope
+	rows   rows
+	past   bool   // rows are those of a snapshot
+	base   string // path of the snapshot, "" for the container as it is
 	prefix string // of the folder, with its slash; "" for the container
 	opt    ListTree
 	now    store.Stamp
@@ -24,12 +28,55 @@ type walk struct {
 	open           string // recursive: the deepest folder shown so far
 }
 
+// rows is where a walk finds objects: the container as it is, or as one of its
+// snapshots shows it.
+type rows interface {
+	list(q store.Query) ([]store.Listed, error)
+	// below tells whether a name begins with prefix.
+	below(prefix string) (bool, error)
+	object(name string) (o store.Object, found bool, err error)
+}
+
+// liveRows are the objects of a container.
+type liveRows struct {
+	v   *store.View
+	id  uint64
+	now store.Stamp
+}
+
+func (r liveRows) list(q store.Query) ([]store.Listed, error) { return r.v.Objects(r.id, q) }
+
+func (r liveRows) below(prefix string) (bool, error) { return r.v.HasPrefix(r.id, prefix, "", r.now) }
+
+func (r liveRows) object(name string) (store.Object, bool, error) {
+	o, found, err := r.v.Object(r.id, name)
+	return o, found && !o.Expired(r.now), err
+}
+
 // counts reads whether the container has clashes and locks to look for.
 func (w *walk) counts() error {
 	b := w.v.Batch()
 	b.Count(store.CountContainerClashes, w.s.container.ID, &w.clashes)
 	b.Count(store.CountContainerLocks, w.s.container.ID, &w.locks)
 	return b.Do()
+}
+
+// page lists one page.
+func (w *walk) page() (TreePage, error) {
+	if err := w.counts(); err != nil {
+		return TreePage{}, err
+	}
+	if err := w.run(); err != nil && !errors.Is(err, errEnough) {
+		return TreePage{}, err
+	}
+	if err := w.addParts(); err != nil {
+		return TreePage{}, err
+	}
+	page := TreePage{Nodes: w.nodes}
+	if w.next != "" {
+		page.Next = Ref{Account: w.s.container.Account, Container: w.s.container.Name, Object: w.base + w.next}
+	}
+	return page, nil
 }
 
 // run fills the page. A row may yield no node, or with Recursive several, so
@@ -49,7 +96,7 @@ func (w *walk) run() error {
 		if !w.opt.Recursive {
 			q.Delimiter = "/"
 		}
-		rows, err := w.v.Objects(w.s.container.ID, q)
+		rows, err := w.rows.list(q)
 		if err != nil {
 			return err
 		}
@@ -97,7 +144,7 @@ func (w *walk) row(name string, r *store.Listed) error {
 	}
 	alias := isMarker(&r.Object)
 	if alias || w.clashes != 0 {
-		below, err := w.v.HasPrefix(w.s.container.ID, name+"/", "", w.now)
+		below, err := w.rows.below(name + "/")
 		if err != nil || below {
 			return err // its folder stands for it
 		}
@@ -114,11 +161,11 @@ func (w *walk) row(name string, r *store.Listed) error {
 // exist, it is looked up.
 func (w *walk) subfolder(name string, marker *store.Object) error {
 	if marker == nil && w.clashes != 0 {
-		o, found, err := w.v.Object(w.s.container.ID, strings.TrimSuffix(name, "/"))
+		o, found, err := w.rows.object(strings.TrimSuffix(name, "/"))
 		if err != nil {
 			return err
 		}
-		if found && isMarker(&o) && !o.Expired(w.now) {
+		if found && isMarker(&o) {
 			marker = &o
 		}
 	}
@@ -149,12 +196,18 @@ func (w *walk) addFolder(path string, marker *store.Object) {
 	w.add(&node{kind: NodeFolder, path: path, marker: marker})
 }
 
-func (w *walk) add(n *node) { w.nodes = append(w.nodes, w.describe(w.s, n)) }
+func (w *walk) add(n *node) {
+	out := w.describe(w.s, n)
+	if w.past {
+		out.inSnapshot(w.base)
+	}
+	w.nodes = append(w.nodes, out)
+}
 
 // addParts adds dead properties and locks to the page's nodes, from one scan
 // of each along the page's range of names.
 func (w *walk) addParts() error {
-	if len(w.nodes) == 0 {
+	if len(w.nodes) == 0 || w.past {
 		return nil
 	}
 	if w.opt.Parts.Props {

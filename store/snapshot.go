@@ -159,7 +159,24 @@ func (tx *Tx) SharePast(c *Container, src *Object, dst *Content) error {
 
 // Snapshots lists a container's snapshots in order of their epochs.
 func (v *View) Snapshots(id uint64) ([]Snapshot, error) {
-	page, err := v.r.Scan(kv.Prefix(tableSnapshots, u64(id)), MaxSnapshots+1)
+	list, err := v.SnapshotsAfter(id, "", MaxSnapshots+1)
+	slices.SortFunc(list, func(a, b Snapshot) int {
+		if a.Epoch < b.Epoch {
+			return -1
+		}
+		return 1
+	})
+	return list, err
+}
+
+// SnapshotsAfter lists a container's snapshots whose names are greater than
+// after, by name, at most limit.
+func (v *View) SnapshotsAfter(id uint64, after string, limit int) ([]Snapshot, error) {
+	r := kv.Prefix(tableSnapshots, u64(id))
+	if after != "" {
+		r.From = append(in(id, after), 0)
+	}
+	page, err := v.r.Scan(r, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -169,12 +186,6 @@ func (v *View) Snapshots(id uint64) ([]Snapshot, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(list, func(a, b Snapshot) int {
-		if a.Epoch < b.Epoch {
-			return -1
-		}
-		return 1
-	})
 	return list, nil
 }
 
@@ -320,87 +331,4 @@ func (v *View) ObjectAt(id uint64, name string, epoch uint64) (o Object, found b
 	}
 	p, err := decodeHistory(page.Items[0].Row, page.Items[0].Value)
 	return p.Object, err == nil && epoch < p.Ended, err
-}
-
-// RecordsAt lists the objects that a snapshot shows whose names begin with
-// prefix and are greater than after, in order, at most limit: live rows and
-// history merged.
-func (v *View) RecordsAt(id uint64, epoch uint64, prefix, after string, limit int) ([]Object, error) {
-	live := &cursor{v: v, r: kv.Prefix(tableObjects, in(id, prefix)), name: func(row []byte) string { return string(row[8:]) }}
-	past := &cursor{v: v, r: kv.Prefix(tableHistory, in(id, prefix)), name: func(row []byte) string { return string(row[8:max(8, len(row)-9)]) }}
-	if after != "" {
-		from := append(in(id, after), 0)
-		live.r.From = laterOf(live.r.From, from)
-		past.r.From = laterOf(past.r.From, append(from, bytes.Repeat([]byte{0xff}, 9)...))
-	}
-	var out []Object
-	for len(out) < limit {
-		a, b, err := bothHeads(live, past)
-		if err != nil {
-			return nil, err
-		}
-		if a == nil && b == nil {
-			return out, nil
-		}
-		if b == nil || a != nil && live.name(a.Row) < past.name(b.Row) {
-			o, err := decodeObject(live.name(a.Row), a.Value)
-			if err != nil {
-				return nil, err
-			}
-			if live.take(); o.Born <= epoch {
-				out = append(out, o)
-			}
-			continue
-		}
-		p, err := decodeHistory(b.Row, b.Value)
-		if err != nil {
-			return nil, err
-		}
-		if past.take(); p.Born <= epoch && epoch < p.Ended {
-			out = append(out, p.Object)
-		}
-	}
-	return out, nil
-}
-
-func laterOf(a, b []byte) []byte {
-	if bytes.Compare(a, b) > 0 {
-		return a
-	}
-	return b
-}
-
-// cursor walks a range page by page.
-type cursor struct {
-	v    *View
-	r    kv.Range
-	name func(row []byte) string
-	page []kv.Item
-	end  bool
-}
-
-// head returns the next row, nil at the end.
-func (c *cursor) head() (*kv.Item, error) {
-	if len(c.page) == 0 && !c.end {
-		page, err := c.v.r.Scan(c.r, reapBatch)
-		if err != nil {
-			return nil, err
-		}
-		c.page, c.end = page.Items, page.Next == nil
-		c.r.From = bytes.Clone(page.Next)
-	}
-	if len(c.page) == 0 {
-		return nil, nil
-	}
-	return &c.page[0], nil
-}
-
-func (c *cursor) take() { c.page = c.page[1:] }
-
-func bothHeads(a, b *cursor) (x, y *kv.Item, err error) {
-	if x, err = a.head(); err != nil {
-		return nil, nil, err
-	}
-	y, err = b.head()
-	return x, y, err
 }

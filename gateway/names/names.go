@@ -107,6 +107,58 @@ func Object(name string) error {
 	return nil
 }
 
+// A SnapshotPath is a path of a container's read-only tree of snapshots:
+//
+//	.zfs                        Level 1
+//	.zfs/snapshot               Level 2: the list of snapshots
+//	.zfs/snapshot/NAME          Level 3, Path ""
+//	.zfs/snapshot/NAME/a/b      Level 3, Path "a/b"
+//
+// Level 0 is a path below .zfs that can never be.
+type SnapshotPath struct {
+	Level      int
+	Name, Path string
+}
+
+// snapshotList is the folder that lists a container's snapshots.
+const snapshotList = snapshotDir + "/snapshot"
+
+// InSnapshots splits a path of a container below ".zfs"; ok is false for all
+// other paths.
+func InSnapshots(object string) (p SnapshotPath, ok bool) {
+	rest, ok := strings.CutPrefix(object, snapshotDir)
+	if !ok || rest != "" && rest[0] != '/' {
+		return SnapshotPath{}, false
+	}
+	if strings.Trim(rest, "/") == "" {
+		return SnapshotPath{Level: 1}, true
+	}
+	rest, ok = strings.CutPrefix(object, snapshotList)
+	if !ok || rest != "" && rest[0] != '/' {
+		return SnapshotPath{}, true
+	}
+	name, path, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	if name == "" {
+		return SnapshotPath{Level: 2}, true
+	}
+	return SnapshotPath{Level: 3, Name: name, Path: path}, true
+}
+
+// String returns the path in its canonical form: with a slash at its end
+// where it names a folder above what a snapshot shows.
+func (p SnapshotPath) String() string {
+	switch p.Level {
+	case 1:
+		return snapshotDir + "/"
+	case 2:
+		return snapshotList + "/"
+	}
+	return p.Base() + p.Path
+}
+
+// Base returns the path at which the snapshot's tree hangs, with its slash.
+func (p SnapshotPath) Base() string { return snapshotList + "/" + p.Name + "/" }
+
 // hasControl tells whether s holds a C0 control character or DEL.
 func hasControl(s string) bool {
 	for i := range len(s) {

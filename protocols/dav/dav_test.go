@@ -87,8 +87,32 @@ func (f *fixture) swiftPut(t testing.TB, name, body string) {
 func TestScripts(t *testing.T) {
 	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
 		f := newFixture(t, dav.Config{})
+		f.takeSnapshots(t)
 		return protocoltest.Fixture{Handler: httpkitEvents(f.handler), Advance: func(d time.Duration) { f.Clock.Advance(d) }}
 	}, "testdata/*.txt")
+}
+
+// takeSnapshots makes the container p with two snapshots of what was in it.
+func (f *fixture) takeSnapshots(t *testing.T) {
+	t.Helper()
+	p := gateway.Ref{Account: "test", Container: "p"}
+	snapshot := func(name string) {
+		t.Helper()
+		f.Clock.Advance(10 * time.Second)
+		if err := f.Gateway.Snapshots.Create(f.Ctx("tester"), p, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.must(t, 201, "MKCOL", "/dav/p/", "")
+	f.must(t, 201, "MKCOL", "/dav/p/d/", "")
+	f.must(t, 201, "MKCOL", "/dav/p/d/sub/", "")
+	f.must(t, 201, "PUT", "/dav/p/d/a", "old")
+	f.must(t, 201, "PUT", "/dav/p/d/sub/b", "kept only in s1, and longer than what lies inline in the tests' store, sixty-four bytes")
+	snapshot("s1")
+	f.must(t, 204, "PUT", "/dav/p/d/a", "newer")
+	f.must(t, 204, "DELETE", "/dav/p/d/sub", "")
+	snapshot("s2")
+	f.must(t, 204, "PUT", "/dav/p/d/a", "newest of all")
 }
 
 // httpkitEvents gives requests an event, as the front does.

@@ -19,6 +19,7 @@ const (
 	methodUnknown   errs.Reason = "unknown method"   // Invalid: not a word of HTTP or WebDAV
 	methodNotBuilt  errs.Reason = "method not built" // Exists: known, not offered
 	infiniteDepth   errs.Reason = "infinite depth"   // Forbidden: a tree too large to list at once
+	protectedProps  errs.Reason = "protected"        // Forbidden: properties of what never changes
 	lockConflict    errs.Reason = "lock conflict"    // Locked: a LOCK meets another lock
 	badRange        errs.Reason = "bad range"        // Invalid: a Range outside the content
 	retryAfterDelay             = 5 * time.Second    // when nothing better is known
@@ -52,6 +53,7 @@ var outcomes = map[cause]outcome{
 	{errs.Unauthenticated, ""}:          {status: http.StatusUnauthorized},
 	{errs.Forbidden, ""}:                {status: http.StatusForbidden},
 	{errs.Forbidden, infiniteDepth}:     {status: http.StatusForbidden, element: "propfind-finite-depth"},
+	{errs.Forbidden, protectedProps}:    {status: http.StatusForbidden, element: "cannot-modify-protected-property"},
 	{errs.NotFound, ""}:                 {status: http.StatusNotFound},
 	{errs.Exists, ""}:                   {status: http.StatusMethodNotAllowed},
 	{errs.Exists, methodNotBuilt}:       {status: http.StatusMethodNotAllowed},

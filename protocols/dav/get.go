@@ -32,7 +32,7 @@ func (f *Face) get(q *request) error {
 	if !node.Folder() {
 		return f.getFile(q, ref, cond)
 	}
-	if err := f.trees.Check(q.ctx(), ref, gateway.Conditions{Drive: true, IfMatch: cond.IfMatch, Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
+	if err := f.check(q, &node, ref, gateway.Conditions{Drive: true, IfMatch: cond.IfMatch, Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
 		return err
 	}
 	if !q.slash {
@@ -46,7 +46,7 @@ func (f *Face) get(q *request) error {
 // getFile answers with the content of the object at ref; errs.NotFound when
 // there is none, or only the marker of a folder.
 func (f *Face) getFile(q *request, ref gateway.Ref, cond gateway.Conditions) error {
-	object, content, err := f.objects.Open(q.ctx(), ref, cond)
+	object, content, err := f.trees.Open(q.ctx(), ref, cond)
 	if content != nil {
 		defer content.Close() //nolint:errcheck // it was only read
 	}

@@ -42,7 +42,7 @@ var liveProps = []liveProp{
 	{name: propName{nsDAV, "getlastmodified"}, all: true, time: true, value: timeProp("D:getlastmodified", "", true)},
 	{name: propName{nsDAV, "creationdate"}, all: true, value: appendCreationDate},
 	{name: propName{nsDAV, "getcontentlanguage"}, all: true, value: appendContentLanguage},
-	{name: propName{nsDAV, "supportedlock"}, all: true, value: constantProp(supportedLock)},
+	{name: propName{nsDAV, "supportedlock"}, all: true, value: appendSupportedLock},
 	{name: propName{nsDAV, "lockdiscovery"}, all: true, locks: true, value: appendLockDiscovery},
 	{name: propName{nsDAV, "quota-available-bytes"}, value: appendQuotaAvailable},
 	{name: propName{nsDAV, "quota-used-bytes"}, value: appendQuotaUsed},
@@ -73,6 +73,13 @@ const supportedLock = "<D:supportedlock>" +
 	"<D:lockentry><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>" +
 	"<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>" +
 	"</D:supportedlock>"
+
+func appendSupportedLock(out []byte, _ *view, n *gateway.Node) ([]byte, bool) {
+	if n.Past {
+		return append(out, "<D:supportedlock/>"...), true
+	}
+	return append(out, supportedLock...), true
+}
 
 func constantProp(xml string) func([]byte, *view, *gateway.Node) ([]byte, bool) {
 	return func(out []byte, _ *view, _ *gateway.Node) ([]byte, bool) { return append(out, xml...), true }

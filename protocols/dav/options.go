@@ -11,11 +11,12 @@ import (
 	"entrepot/protocols/internal/httpkit"
 )
 
-// Kinds of resource that Allow knows besides the gateway's: nothing there,
-// and one that was not looked at.
+// Kinds of resource that Allow knows besides the gateway's: one that was not
+// looked at, nothing there, and what a snapshot shows.
 const (
 	kindUnknown  gateway.NodeKind = 0
 	kindUnmapped gateway.NodeKind = 0xff
+	kindPast     gateway.NodeKind = 0xfe
 )
 
 // options serves OPTIONS (RFC 4918 section 10.1) with 200: some HTTP stacks
@@ -44,6 +45,8 @@ func (f *Face) kindOf(r *http.Request, who auth.Principal) gateway.NodeKind {
 	}
 	node, _, err := f.stat(q.ctx(), ref, gateway.NodeParts{})
 	switch {
+	case err == nil && node.Past:
+		return kindPast
 	case err == nil:
 		return node.Kind
 	case errs.Of(err) == errs.NotFound:
@@ -56,6 +59,9 @@ func (f *Face) kindOf(r *http.Request, who auth.Principal) gateway.NodeKind {
 func (f *Face) sendOptions(w http.ResponseWriter, kind gateway.NodeKind) {
 	h := w.Header()
 	h["DAV"] = []string{f.compliance()}
+	if kind == kindPast {
+		h["DAV"] = []string{"1"} // nothing there can be locked
+	}
 	h["MS-Author-Via"] = []string{"DAV"}
 	h.Set("Allow", f.allow(kind))
 	h.Set("Accept-Ranges", "bytes")
@@ -78,6 +84,8 @@ func (f *Face) allow(kind gateway.NodeKind) string {
 		return "OPTIONS, GET, HEAD, PROPFIND"
 	}
 	switch kind {
+	case kindPast:
+		return "OPTIONS, GET, HEAD, PROPFIND, COPY"
 	case kindUnmapped:
 		return "OPTIONS, PUT, MKCOL, LOCK"
 	case gateway.NodeFile:

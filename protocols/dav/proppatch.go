@@ -35,6 +35,9 @@ func (f *Face) proppatch(q *request) error {
 	if err != nil {
 		return err
 	}
+	if node.Past {
+		return errs.New("dav.proppatch", errs.Forbidden, protectedProps, "a snapshot does not change")
+	}
 	patch, verdicts := f.judge(items)
 	patch.Conditions = cond
 	if failed(verdicts) {
