@@ -90,6 +90,9 @@ type NewUser struct {
 	Role         auth.Role
 	Groups       []string
 	PasswordHash string // as auth.HashPassword returns it; "": cannot log in
+	// Networks limits the addresses that the user may come from (addresses
+	// and prefixes); none: any.
+	Networks []string
 }
 
 // AddUser makes a login, unique over the gateway: Exists when the name is
@@ -102,6 +105,11 @@ func (a *Accounts) AddUser(ctx context.Context, u NewUser) error {
 	if !u.Role.Valid() {
 		return errs.New("accounts.AddUser", errs.Invalid, "", "There is no role "+strconv.Quote(string(u.Role))+".")
 	}
+	networks, err := cleanNetworks(u.Networks)
+	if err != nil {
+		return err
+	}
+	u.Networks = networks
 	if _, err := a.Ensure(ctx, u.Account); err != nil {
 		return err
 	}
@@ -133,6 +141,7 @@ func (c *core) addUser(tx *store.Tx, u NewUser, depot uint64, now store.Stamp) e
 	record := &store.User{
 		Name: u.Name, Account: u.Account, Role: string(u.Role), Groups: u.Groups,
 		PasswordHash: u.PasswordHash, PasswordVersion: 1, Created: now,
+		Networks: u.Networks,
 	}
 	tx.PutUser(record)
 	if depot != 0 && account.DefaultDepot == 0 && (u.Role == auth.RoleOwner || u.Role == auth.RoleAdmin) {
@@ -186,6 +195,25 @@ func (a *Accounts) SetPassword(ctx context.Context, user, hash string) error {
 		u.PasswordHash = hash
 		u.PasswordVersion++
 	})
+}
+
+// SetNetworks limits the addresses that a user may come from; an empty list
+// lifts the limit. A malformed entry is errs.Invalid.
+func (a *Accounts) SetNetworks(ctx context.Context, user string, list []string) error {
+	clean, err := cleanNetworks(list)
+	if err != nil {
+		return err
+	}
+	return a.changeUser(ctx, user, func(u *store.User) { u.Networks = clean })
+}
+
+// cleanNetworks checks an allow-list and returns it as it is stored.
+func cleanNetworks(list []string) ([]string, error) {
+	n, err := auth.ParseNetworks(list)
+	if err != nil {
+		return nil, &errs.Error{Op: "accounts.networks", Kind: errs.Invalid, Text: "an address of the list is malformed", Err: err}
+	}
+	return n.Strings(), nil
 }
 
 func (a *Accounts) changeUser(ctx context.Context, user string, change func(*store.User)) error {

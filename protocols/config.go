@@ -113,7 +113,8 @@ func (d Deps) withDefaults() Deps {
 }
 
 // A Face is one protocol. Routes registers its top-level paths, as whole
-// segments, on a router that neither cleans nor decodes paths.
+// segments, on a router that neither cleans nor decodes paths. Every handler
+// is an httpkit.WithRules, which says what the route asks of its callers.
 type Face interface {
 	Routes(r *mux.Router)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,9 +26,18 @@ import (
 type doors struct {
 	*gatewaytest.Fixture
 	t      testing.TB
+	front  *protocols.Front
 	url    string
 	tokens map[string]string // user → token
+
+	former, fenced string // tokens of users of those names, see furnish
 }
+
+// depotSalt is what requests to the depot door are signed with.
+const depotSalt = "0123456789abcdef0123456789abcdef"
+
+// loopback is where the tests' requests come from.
+func loopback() netip.Addr { return netip.MustParseAddr("127.0.0.1") }
 
 func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	t.Helper()
@@ -44,7 +54,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	depotFace, err := depot.New(depot.Config{Allow: allow, Keys: auth.DepotKeys{Optional: true}},
+	depotFace, err := depot.New(depot.Config{Allow: allow, Keys: auth.DepotKeys{Salt: auth.NewSecret(depotSalt)}},
 		f.Gateway.Depots, slog.New(slog.DiscardHandler), f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +67,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	}
 	server := httptest.NewServer(front.Handler())
 	t.Cleanup(server.Close)
-	return &doors{Fixture: f, t: t, url: server.URL, tokens: make(map[string]string)}
+	return &doors{Fixture: f, t: t, front: front, url: server.URL, tokens: make(map[string]string)}
 }
 
 // matrixDoors is a gateway with the container c, which belongs to tester.
@@ -74,6 +84,7 @@ type call struct {
 	headers                  []string // "Name: value"
 	chunked                  bool     // of a length that is not declared
 	token                    bool     // log in at the Swift door; else Basic
+	basic                    [2]string
 }
 
 // with returns the call with further headers.
@@ -148,6 +159,8 @@ func (d *doors) send(c call) (reply, error) {
 		r.Header.Set(name, value)
 	}
 	switch {
+	case c.basic[0] != "":
+		r.SetBasicAuth(c.basic[0], c.basic[1])
 	case c.user == "":
 	case c.token:
 		token, err := d.token(c.user)

@@ -19,16 +19,22 @@ type Front struct {
 	handler http.Handler
 	servers servers
 	conns   connCounter
+	rules   []DoorRule
 }
 
 // New makes a front with the faces of mounts, which are asked for a route in
-// this order. Two mounts of one name are errs.Invalid.
+// this order. Two mounts of one name are errs.Invalid, and so is a route that
+// declares no access rule (httpkit.WithRules): nothing is open by accident.
 func New(cfg Config, deps Deps, mounts ...Mount) (*Front, error) {
 	f := &Front{cfg: cfg.withDefaults(), deps: deps.withDefaults()}
 	f.conns = connCounter{limit: f.cfg.MaxConnections, exempt: f.cfg.Proxies, open: map[string]int{}}
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	f.ownRoutes(router)
-	seen := map[string]bool{}
+	own := router.NewRoute().Subrouter()
+	f.ownRoutes(own)
+	if err := f.addRules("front", own); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{"front": true}
 	for _, m := range mounts {
 		if m.Name == "" || m.Face == nil || seen[m.Name] {
 			return nil, errs.New("protocols.New", errs.Invalid, "",
@@ -38,6 +44,9 @@ func New(cfg Config, deps Deps, mounts ...Mount) (*Front, error) {
 		door := router.NewRoute().Subrouter()
 		door.Use(f.door(m))
 		m.Face.Routes(door)
+		if err := f.addRules(m.Name, door); err != nil {
+			return nil, err
+		}
 	}
 	router.NotFoundHandler = http.HandlerFunc(notFound)
 	f.handler = f.observe(httpkit.Recover(f.admit(router), f.deps.Log))

@@ -32,8 +32,9 @@ type face struct {
 }
 
 func (f face) Routes(r *mux.Router) {
-	r.Handle("/"+f.path, f.serve)
-	r.PathPrefix("/" + f.path + "/").Handler(f.serve)
+	ruled := httpkit.WithRules(f.serve, httpkit.Rule{Path: "/" + f.path, Methods: httpkit.AnyMethod, Access: httpkit.Public})
+	r.Handle("/"+f.path, ruled)
+	r.PathPrefix("/" + f.path + "/").Handler(ruled)
 }
 
 // echo answers with what the front put into the request.

@@ -13,10 +13,14 @@ import (
 // ownRoutes registers what the front answers itself. Health needs no
 // credentials, and plain HTTP will do: its answers say nothing.
 func (f *Front) ownRoutes(r *mux.Router) {
-	r.Handle("/healthz", f.named("front.health", healthy))
-	r.Handle("/readyz", f.named("front.ready", f.ready))
+	const reads = "GET HEAD"
+	add := func(path string, access httpkit.Access, h http.Handler) {
+		r.Handle(path, httpkit.WithRules(h, httpkit.Rule{Path: path, Methods: reads, Access: access}))
+	}
+	add("/healthz", httpkit.Public, f.named("front.health", healthy))
+	add("/readyz", httpkit.Public, f.named("front.ready", f.ready))
 	metrics := f.deps.Metrics.handler()
-	r.Handle("/metrics", f.named("front.metrics", func(w http.ResponseWriter, r *http.Request) {
+	add("/metrics", httpkit.Address, f.named("front.metrics", func(w http.ResponseWriter, r *http.Request) {
 		if addr := httpauth.AddrOf(r.Context()); !addr.IsLoopback() && !f.cfg.MetricsFrom.Contains(addr) {
 			f.refuse(w, r, http.StatusForbidden, errs.New("protocols.metrics", errs.Forbidden, errs.BadAddress,
 				"Metrics are not shown to this address."))

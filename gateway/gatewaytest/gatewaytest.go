@@ -14,6 +14,8 @@ package gatewaytest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -62,7 +64,8 @@ type Fixture struct {
 	Clock   *Clock
 	Store   *store.Store
 
-	tb testing.TB
+	tb     testing.TB
+	engine kv.Engine
 }
 
 // Options change the fixture. The zero value is the usual one.
@@ -109,7 +112,7 @@ func NewWith(tb testing.TB, opt Options) *Fixture {
 	if opt.Clock == nil {
 		opt.Clock = NewClock()
 	}
-	f := &Fixture{Clock: opt.Clock, tb: tb}
+	f := &Fixture{Clock: opt.Clock, tb: tb, engine: opt.Engine}
 	var err error
 	f.Store, err = store.Open(ctx, opt.Engine, opt.Blobs, store.Options{Now: f.Clock.Now, InlineLimit: opt.InlineLimit})
 	if err != nil {
@@ -169,6 +172,50 @@ func (f *Fixture) AddUser(name, account, password string, role auth.Role, groups
 	if err != nil {
 		f.tb.Fatal(err)
 	}
+}
+
+// SetPassword changes a user's password.
+func (f *Fixture) SetPassword(user, password string) {
+	f.tb.Helper()
+	hash, err := cheap().Hash(rand.Reader, password)
+	if err == nil {
+		err = f.Gateway.Accounts.SetPassword(f.tb.Context(), user, hash)
+	}
+	if err != nil {
+		f.tb.Fatal(err)
+	}
+}
+
+// Fingerprint is a digest of everything that is stored but the state of
+// background work, and what is counted about logins.
+func (f *Fixture) Fingerprint() [32]byte {
+	f.tb.Helper()
+	const meta, throttle = 1, 33
+	h := sha256.New()
+	err := f.engine.View(f.tb.Context(), func(r kv.Reader) error {
+		h.Reset()
+		for _, table := range store.Tables() {
+			if table == meta || table == throttle {
+				continue
+			}
+			next := kv.Range{Table: table}
+			for more := true; more; more = next.From != nil {
+				page, err := r.Scan(next, 1000)
+				if err != nil {
+					return err
+				}
+				for _, item := range page.Items {
+					fmt.Fprintf(h, "%d %q %q\n", table, item.Row, item.Value)
+				}
+				next.From = page.Next
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.tb.Fatal(err)
+	}
+	return [32]byte(h.Sum(nil))
 }
 
 // Ctx returns a context that carries a user's principal; "" is anonymous.

@@ -14,6 +14,7 @@ import (
 	"entrepot/auth"
 	"entrepot/auth/httpauth"
 	"entrepot/gateway"
+	"entrepot/protocols/internal/httpkit"
 )
 
 // Config says how the face behaves. The zero value serves /dav with every
@@ -107,9 +108,10 @@ func New(cfg Config, g *gateway.Gateway, a *auth.Service, log *slog.Logger, now 
 // root it takes OPTIONS and PROPFIND (see Root) and leaves the rest. The
 // router must have been made with SkipClean(true) and UseEncodedPath().
 func (f *Face) Routes(r *mux.Router) {
-	r.Path("/").MatcherFunc(asksDAV).Handler(f.Root())
-	r.Path(f.cfg.Prefix).Handler(f)
-	r.PathPrefix(f.cfg.Prefix + "/").Handler(f)
+	r.Path("/").MatcherFunc(asksDAV).Handler(httpkit.WithRules(f.Root(), httpkit.Rule{Path: "/", Methods: "OPTIONS PROPFIND", Access: httpkit.Public}))
+	tree := httpkit.WithRules(f, f.rules()...)
+	r.Path(f.cfg.Prefix).Handler(tree)
+	r.PathPrefix(f.cfg.Prefix + "/").Handler(tree)
 }
 
 // asksDAV matches what clients ask of collections above the prefix.

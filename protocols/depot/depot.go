@@ -49,7 +49,7 @@ func New(cfg Config, depots Depots, log *slog.Logger, now func() time.Time) (*Fa
 // Routes registers the API's paths.
 func (f *Face) Routes(r *mux.Router) {
 	for _, path := range f.cfg.Paths {
-		r.Path(path).Handler(f)
+		r.Path(path).Handler(httpkit.WithRules(f, httpkit.Rule{Path: path, Methods: http.MethodPost, Access: httpkit.Proof}))
 	}
 }
 

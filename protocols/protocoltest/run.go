@@ -16,6 +16,10 @@ import (
 // The flag is the one thing here that all tests of a binary share.
 var update = flag.Bool("update", false, "write the files that bodies are compared with in request scripts")
 
+// Updating tells whether the tests were called with -update, for files that
+// are compared elsewhere.
+func Updating() bool { return *update }
+
 // A Fixture is what a script runs against.
 type Fixture struct {
 	Handler http.Handler

@@ -11,6 +11,7 @@ import (
 	"entrepot/auth"
 	"entrepot/auth/httpauth"
 	"entrepot/gateway"
+	"entrepot/protocols/internal/httpkit"
 )
 
 // DefaultMaxObjectSize is Swift's own limit of one object in bytes: 5 GiB and 2.
@@ -97,12 +98,9 @@ func New(cfg Config, gw *gateway.Gateway, logins *auth.Service, now func() time.
 // Routes registers the door's paths on r, which must neither clean paths nor
 // decode them (SkipClean and UseEncodedPath): object names hold what they like.
 func (f *Face) Routes(r *mux.Router) {
-	r.MatcherFunc(below("/v1")).HandlerFunc(f.storage)
-	r.MatcherFunc(below("/v1.0")).HandlerFunc(f.storage)
-	r.MatcherFunc(otherVersion).HandlerFunc(f.storage)
-	r.MatcherFunc(below("/auth")).HandlerFunc(f.login)
-	r.MatcherFunc(below("/info")).HandlerFunc(f.serveInfo)
-	r.MatcherFunc(below("/healthcheck")).HandlerFunc(f.serveHealth)
+	for _, route := range f.routes() {
+		r.MatcherFunc(route.match).Handler(httpkit.WithRules(route.serve, route.rules...))
+	}
 }
 
 // below matches a path and everything under it, by whole segments. It is what

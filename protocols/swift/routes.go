@@ -1,0 +1,49 @@
+package swift
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"entrepot/protocols/internal/httpkit"
+)
+
+// A mounted route is one top-level path of the door.
+type mounted struct {
+	match mux.MatcherFunc
+	serve http.HandlerFunc
+	rules []httpkit.Rule
+}
+
+// routes lists the door's top-level paths with what each of their resources
+// asks of callers. A method or a query with a meaning of its own that is added
+// to a resource is added here too.
+func (f *Face) routes() []mounted {
+	return []mounted{
+		{below("/v1"), f.storage, storageRules("/v1")},
+		{below("/v1.0"), f.storage, storageRules("/v1.0")},
+		{otherVersion, f.storage, []httpkit.Rule{{Path: "/v{other}/AUTH_{account}", Methods: httpkit.AnyMethod, Access: httpkit.Public}}},
+		{below("/auth"), f.login, []httpkit.Rule{
+			{Path: "/auth/v1.0", Methods: "GET", Access: httpkit.Login},
+			{Path: "/auth/v1/{account}/auth", Methods: "GET", Access: httpkit.Login},
+		}},
+		{below("/info"), f.serveInfo, []httpkit.Rule{{Path: "/info", Methods: "GET HEAD OPTIONS", Access: httpkit.Public}}},
+		{below("/healthcheck"), f.serveHealth, []httpkit.Rule{{Path: "/healthcheck", Methods: httpkit.AnyMethod, Access: httpkit.Public}}},
+	}
+}
+
+// storageRules are the access rules below /v1 and its alias.
+func storageRules(root string) []httpkit.Rule {
+	account := root + "/AUTH_{account}"
+	container := account + "/{container}"
+	object := container + "/{object}"
+	return []httpkit.Rule{
+		{Path: account, Methods: "GET HEAD POST", Access: httpkit.Caller},
+		{Path: account, Methods: "PUT DELETE", Access: httpkit.Admin},
+		{Path: account, Methods: "OPTIONS", Access: httpkit.Public},
+		{Path: container, Methods: "GET HEAD PUT POST DELETE", Access: httpkit.Caller},
+		{Path: container, Methods: "OPTIONS", Access: httpkit.Public},
+		{Path: object, Methods: "GET HEAD PUT POST DELETE COPY", Access: httpkit.Caller},
+		{Path: object, Methods: "OPTIONS", Access: httpkit.Public},
+	}
+}
