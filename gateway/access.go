@@ -26,8 +26,13 @@ func accountAccess(p auth.Principal, account string) Access {
 	return Access{}
 }
 
-// grant works out the caller's access to the container of the scope.
-func (s *scope) grant(p auth.Principal) error {
+// grant works out the caller's access to what ref names in the container of
+// the scope.
+func (s *scope) grant(p auth.Principal, ref Ref) error {
+	if p.Grant != nil {
+		s.access = grantAccess(p.Grant, ref)
+		return nil
+	}
 	s.access = containerAccess(p, &s.container, &s.depot, s.hasDepot)
 	return nil
 }

@@ -29,7 +29,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 			return scope{}, err
 		}
 		if id == h.id && s.container.ID == h.id && s.container.Depot == h.depot && h.quota == (s.account.Quota != 0) {
-			return s, s.grant(p)
+			return s, s.grant(p, ref)
 		}
 		c.hints.Remove(name)
 	}
@@ -63,7 +63,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 		return scope{}, err
 	}
 	c.hints.Add(name, hint{id: id, depot: s.container.Depot, quota: s.account.Quota != 0})
-	return s, s.grant(p)
+	return s, s.grant(p, ref)
 }
 
 // loadHinted reads everything at once, guessing the container.
@@ -104,7 +104,7 @@ func missingAccount(p auth.Principal, name string) error {
 }
 
 func missingContainer(p auth.Principal, account string) error {
-	if accountAccess(p, account).List {
+	if accountAccess(p, account).List || p.Grant != nil && p.Grant.Account == account {
 		return errs.New("gateway", errs.NotFound, errs.NoContainer, "")
 	}
 	return refuse(p)

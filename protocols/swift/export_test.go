@@ -1,5 +1,10 @@
 package swift
 
+import (
+	"net/http"
+	"time"
+)
+
 // What the tests of package swift_test look at.
 var (
 	AnswerTo       = answerTo
@@ -40,3 +45,13 @@ func (c Config) Defaults() Config { return c.withDefaults() }
 
 // FormatOf is the format that a listing was asked for in.
 func FormatOf(l *listing) format { return l.format }
+
+// PresentSigned reads a temporary URL's query and gives an answer its headers;
+// false: it is none.
+func PresentSigned(query string, h http.Header) bool {
+	q, ok := signedQueryOf(query, true)
+	if ok {
+		q.present(h, "object", time.Unix(0, 0))
+	}
+	return ok
+}

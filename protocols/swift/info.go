@@ -2,9 +2,11 @@ package swift
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"entrepot/auth"
 	"entrepot/gateway/errs"
 	"entrepot/protocols/internal/httpkit"
 )
@@ -45,7 +47,43 @@ func infoBody(cfg Config) []byte {
 		b = append(append(append(b, `, "`...), limit.name...), `": `...)
 		b = strconv.AppendInt(b, limit.value, 10)
 	}
-	return append(b, `}, "container_quotas": {}, "account_quotas": {}}`...)
+	b = append(b, '}')
+	for _, feature := range features(cfg) {
+		b = append(append(b, ", "...), feature...)
+	}
+	return append(b, '}')
+}
+
+// features are the entries of /info for what the door has beyond the plain
+// interface, as JSON.
+func features(cfg Config) []string {
+	return []string{
+		`"container_quotas": {}`, `"account_quotas": {}`,
+		`"tempurl": {"methods": ["GET", "HEAD", "PUT", "POST", "DELETE"], ` + digestLists(cfg) +
+			`, "incoming_allow_headers": [], "incoming_remove_headers": ["x-timestamp"],` +
+			` "outgoing_allow_headers": ["x-object-meta-public-*"], "outgoing_remove_headers": ["x-object-meta-*"]}`,
+		`"formpost": {` + digestLists(cfg) + `}`,
+	}
+}
+
+// digestLists names the digests of signatures, and those to be given up.
+func digestLists(cfg Config) string {
+	allowed := cfg.SignatureDigests
+	if len(allowed) == 0 {
+		allowed = auth.SignatureDigests()
+	}
+	list := func(names []string) string {
+		b := []byte{'['}
+		for i, name := range names {
+			b = appendJSON(comma(b, i), name)
+		}
+		return string(append(b, ']'))
+	}
+	var old []string
+	if slices.Contains(allowed, auth.SHA1) {
+		old = []string{auth.SHA1}
+	}
+	return `"allowed_digests": ` + list(allowed) + `, "deprecated_digests": ` + list(old)
 }
 
 // serveInfo answers what the door can do. The administrators' form of it,

@@ -111,6 +111,14 @@ func (f *Face) storage(w http.ResponseWriter, r *http.Request) {
 		f.options(w, r, ref)
 		return
 	}
+	if q, ok := signedQueryOf(r.URL.RawQuery, ref.Object != ""); ok {
+		f.serveSigned(w, r, ref, &q)
+		return
+	}
+	if isForm(r) {
+		f.postForm(w, r, ref)
+		return
+	}
 	f.guarded.ServeHTTP(w, r)
 }
 

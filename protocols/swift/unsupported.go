@@ -1,7 +1,6 @@
 package swift
 
 import (
-	"mime"
 	"net/http"
 	"strings"
 
@@ -73,9 +72,6 @@ func checkSupported(r *http.Request, ref gateway.Ref) error {
 	if value := r.Header.Get("X-Container-Sync-To"); value != "" && isContainer(ref) {
 		return refuse(http.StatusBadRequest, "No realm key for '"+syncRealm(value)+"'")
 	}
-	if r.Method == http.MethodPost && isForm(r.Header.Get("Content-Type")) {
-		return unsupported("A form upload")
-	}
 	return nil
 }
 
@@ -103,10 +99,4 @@ func checkParams(rawQuery string, ref gateway.Ref) error {
 func syncRealm(value string) string {
 	realm, _, _ := strings.Cut(strings.TrimLeft(value, "/"), "/")
 	return realm
-}
-
-// isForm tells whether a body is a form of a browser.
-func isForm(contentType string) bool {
-	t, params, err := mime.ParseMediaType(contentType)
-	return err == nil && t == "multipart/form-data" && params["boundary"] != ""
 }

@@ -41,7 +41,6 @@ func TestWhatWouldLoseDataIsRefused(t *testing.T) {
 		{"POST", "bulk-delete", account, nil, 501},
 		{"DELETE", "bulk-delete=1", account, nil, 501},
 		{"PUT", "extract-archive=tar", container, nil, 501},
-		{"POST", "", container, headers("Content-Type", "multipart/form-data; boundary=x"), 501},
 		{"POST", "", container, headers("Content-Type", "text/plain"), 0},
 		{"GET", "temp_url_sig=x&temp_url_expires=1", object, nil, 0},
 	}
