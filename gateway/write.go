@@ -181,6 +181,9 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 			w.above.add(b, id, w.ref.Object)
 		}
 	})
+	if w.opt.Drive && errs.ReasonOf(err) == errs.NoContainer {
+		err = errs.Wrap("objects.Put", errs.Conflict, errs.NoParent, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -148,6 +148,8 @@ func (a asked) sample() (headers []string, body string) {
 		return []string{"Destination: box/copied"}, ""
 	case a.Door == "swift" && a.method == "PUT":
 		return nil, "text"
+	case a.Path == "/backup" && (a.method == "COPY" || a.method == "MOVE"):
+		return []string{"Destination: /dav/@test/box2"}, ""
 	case a.Door == "dav" && (a.method == "COPY" || a.method == "MOVE"):
 		return []string{"Destination: " + strings.TrimSuffix(a.target(), "/") + "2"}, ""
 	case a.method == "UNLOCK":
@@ -168,6 +170,8 @@ func refusedAnyway() map[string]int {
 		"PUT /v1.0/AUTH_{account}": 405, "DELETE /v1.0/AUTH_{account}": 405,
 		"DELETE /v1/AUTH_{account}/{container}": 409, "DELETE /v1.0/AUTH_{account}/{container}": 409, // not empty
 		"PUT /dav/{container}": 405, "UNLOCK /dav/{container}": 409, "UNLOCK /dav/{container}/{object}": 409, // no such lock
+		"PUT /v2/dav/{container}": 405, "UNLOCK /v2/dav/{container}": 409, "UNLOCK /v2/dav/{container}/{object}": 409,
+		"PUT /backup": 405, "MKCOL /backup": 405, "UNLOCK /backup": 409, "UNLOCK /backup/{object}": 409,
 	}
 }
 
@@ -176,7 +180,7 @@ func refusedAnyway() map[string]int {
 func (a asked) target() string {
 	path := a.Path
 	if a.method == "MKCOL" {
-		path = strings.NewReplacer("{container}/{object}", "box/fresh", "{container}", "fresh").Replace(path)
+		path = strings.NewReplacer("{container}/{object}", "box/fresh", "{container}", "fresh", "{object}", "fresh").Replace(path)
 	}
 	path = strings.NewReplacer("{account}", "test", "{container}", "box", "{object}", "a.txt", "{other}", "2").Replace(path)
 	if a.Door == "dav" && path != "/" {
@@ -199,11 +203,16 @@ func (d *doors) ask(a asked, user, password string) call {
 		}
 	case a.Door == "swift":
 		c.headers = append(c.headers, "X-Auth-Token: "+d.tokenFor(user, password))
+	case a.bears():
+		c.headers = append(c.headers, "Authorization: Bearer "+d.tokenFor(user, password))
 	default:
 		c.basic = [2]string{user, password}
 	}
 	return c
 }
+
+// bears tells routes that take tokens in the Authorization header only.
+func (a asked) bears() bool { return strings.HasPrefix(a.Path, "/v2/dav/") }
 
 // tokenFor logs in; a refused login gives a token that nobody was given.
 func (d *doors) tokenFor(user, password string) string {
@@ -218,12 +227,14 @@ func (d *doors) tokenFor(user, password string) string {
 func (d *doors) furnish() {
 	d.t.Helper()
 	owner := d.Ctx("tester")
-	if _, err := d.Gateway.Containers.Create(owner, gateway.Ref{Account: "test", Container: "box"}, gateway.ContainerChange{}); err != nil {
-		d.t.Fatal(err)
-	}
-	if _, err := d.Gateway.Objects.Put(owner, gateway.Ref{Account: "test", Container: "box", Object: "a.txt"}, strings.NewReader("text"),
-		gateway.PutOptions{Size: 4}); err != nil {
-		d.t.Fatal(err)
+	for _, name := range []string{"box", "backup"} {
+		if _, err := d.Gateway.Containers.Create(owner, gateway.Ref{Account: "test", Container: name}, gateway.ContainerChange{}); err != nil {
+			d.t.Fatal(err)
+		}
+		if _, err := d.Gateway.Objects.Put(owner, gateway.Ref{Account: "test", Container: name, Object: "a.txt"}, strings.NewReader("text"),
+			gateway.PutOptions{Size: 4}); err != nil {
+			d.t.Fatal(err)
+		}
 	}
 	d.AddUser("reader", "test", "reading", auth.RoleViewer)
 	d.AddUser("fenced", "test", "fencing", auth.RoleOwner)
@@ -336,6 +347,9 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 	if a.Access == httpkit.Admin {
 		say.other, say.readOnly = http.StatusMethodNotAllowed, http.StatusMethodNotAllowed
 	}
+	if a.String() == "MKCOL /backup" {
+		say.readOnly = http.StatusMethodNotAllowed // it is there, and readers see it
+	}
 	before := d.Fingerprint()
 	for _, c := range []struct {
 		who  string
@@ -349,6 +363,9 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 		{"the wrong address", d.askFenced(a), say.address},
 		{"a user of another account", d.ask(a, "tester2", "testing2"), say.other},
 	} {
+		if c.who == "a user of another account" && strings.HasPrefix(a.Path, "/backup") {
+			continue // there everybody has a tree of their own
+		}
 		if got := d.status(t, c.call); got != c.want {
 			t.Errorf("%s: %d, want %d", c.who, got, c.want)
 		}
@@ -382,6 +399,9 @@ func (d *doors) askOld(a asked) call {
 	if a.Door == "swift" {
 		return c.with("X-Auth-Token: " + d.former)
 	}
+	if a.bears() {
+		return c.with("Authorization: Bearer " + d.former)
+	}
 	c.basic = [2]string{"former", "forgotten"}
 	return c
 }
@@ -391,6 +411,9 @@ func (d *doors) askFenced(a asked) call {
 	c := d.ask(a, "", "")
 	if a.Door == "swift" {
 		return c.with("X-Auth-Token: " + d.fenced)
+	}
+	if a.bears() {
+		return c.with("Authorization: Bearer " + d.fenced)
 	}
 	c.basic = [2]string{"fenced", "fencing"}
 	return c

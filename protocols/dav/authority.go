@@ -8,7 +8,6 @@ import (
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
-	"entrepot/protocols/internal/httpkit"
 )
 
 // davSchemes are the schemes under which clients name this server: TLS ends
@@ -95,7 +94,7 @@ func (f *Face) resolveURL(q *request, raw string) (gateway.Ref, error) {
 	if err != nil {
 		return gateway.Ref{}, err
 	}
-	p, err := httpkit.SplitDavPath(f.cfg.Prefix, path)
+	p, _, err := f.split(q.who, path)
 	switch {
 	case errs.Of(err) == errs.NotFound:
 		return gateway.Ref{}, errs.New("dav.authority", errs.Invalid, foreignURL, "a URL in the header lies outside this tree")

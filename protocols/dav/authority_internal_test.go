@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -9,20 +10,31 @@ import (
 	"entrepot/gateway/errs"
 )
 
+// bareFace is a face without a gateway, for what decodes and encodes.
+func bareFace(cfg Config) *Face {
+	cfg = cfg.withDefaults()
+	return &Face{cfg: cfg, mounts: mountsOf(cfg)}
+}
+
+// of makes a decoded request of a user of account t.
+func (f *Face) of(r *http.Request) *request {
+	return f.request(nil, r.WithContext(auth.WithPrincipal(r.Context(), auth.Principal{User: "u", Account: "t"})))
+}
+
 func testFace(t *testing.T) *Face {
 	t.Helper()
 	proxies, err := auth.ParseNetworks([]string{"192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Face{cfg: Config{PublicHosts: []string{"Files.example.org"}, TrustedProxies: proxies}.withDefaults()}
+	return bareFace(Config{PublicHosts: []string{"Files.example.org"}, TrustedProxies: proxies})
 }
 
 func testRequest(peer string) *request {
 	r := httptest.NewRequest("MOVE", "http://gw.example:8080/dav/c/a", nil)
 	r.RemoteAddr = peer
 	r.Header.Set("X-Forwarded-Host", "proxy.example, other.example")
-	return &request{r: r, who: auth.Principal{User: "u", Account: "t"}}
+	return bareFace(Config{}).of(r)
 }
 
 func TestDestinationIsOneOfOurs(t *testing.T) {
@@ -97,7 +109,7 @@ func FuzzDestination(f *testing.F) {
 	for _, seed := range []string{"/dav/c/b", "http://gw.example:8080/dav/c/b%20c", "//x/dav", "http://[::1", "/dav/@x/c", "webdav://gw.example:8080/dav/"} {
 		f.Add(seed)
 	}
-	face := &Face{cfg: Config{}.withDefaults()}
+	face := bareFace(Config{})
 	f.Fuzz(func(t *testing.T, dest string) {
 		q := testRequest("198.51.100.7:1234")
 		q.r.Header["Destination"] = []string{dest}

@@ -23,6 +23,10 @@ type Config struct {
 	// Prefix is the URL path below which the tree hangs, without a slash at
 	// its end; "": /dav.
 	Prefix string
+	// Alone serves the prefix only. Else the tree hangs at /v2/dav as well, for
+	// tokens, and the container "backup" at /backup, as older applications
+	// expect it.
+	Alone bool
 	// PublicHosts are further authorities ("files.example.org",
 	// "files.example.org:8443") that Destination and If may name besides the
 	// request's own Host.
@@ -70,10 +74,12 @@ type Face struct {
 	cfg     Config
 	objects *gateway.Objects
 	trees   *gateway.Trees
+	mounts  []mount
 	who     httpauth.Authenticator
 	log     *slog.Logger
 	now     func() time.Time
 	served  http.Handler // with authentication
+	bearing http.Handler // with tokens only
 	methods map[string]method
 	buffers sync.Pool // of *[]byte
 }
@@ -98,20 +104,20 @@ func New(cfg Config, g *gateway.Gateway, a *auth.Service, log *slog.Logger, now 
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
 	f.cfg.PublicHosts = slices.Clone(cfg.PublicHosts)
+	f.mounts = mountsOf(cfg)
 	f.methods = f.methodTable()
 	f.served = httpauth.Middleware(f.who, f.deny, httpauth.AllowOrigins(f.ownOrigin))(http.HandlerFunc(f.serve))
+	f.bearing = httpauth.Middleware(httpauth.Bearer(a), f.deny, httpauth.AllowOrigins(f.ownOrigin))(http.HandlerFunc(f.serve))
 	return f, nil
 }
 
-// Routes registers the face's tree: the prefix itself and all that is below
-// it, by whole segments, so that /davx stays free for others. Of the server's
+// Routes registers the face's tree at its prefix and its other places, by
+// whole segments, so that /davx stays free for others. Of the server's
 // root it takes OPTIONS and PROPFIND (see Root) and leaves the rest. The
 // router must have been made with SkipClean(true) and UseEncodedPath().
 func (f *Face) Routes(r *mux.Router) {
 	r.Path("/").MatcherFunc(asksDAV).Handler(httpkit.WithRules(f.Root(), httpkit.Rule{Path: "/", Methods: "OPTIONS PROPFIND", Access: httpkit.Public}))
-	tree := httpkit.WithRules(f, f.rules()...)
-	r.Path(f.cfg.Prefix).Handler(tree)
-	r.PathPrefix(f.cfg.Prefix + "/").Handler(tree)
+	f.routes(r)
 }
 
 // asksDAV matches what clients ask of collections above the prefix.
@@ -125,6 +131,10 @@ func asksDAV(r *http.Request, _ *mux.RouteMatch) bool {
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodOptions {
 		f.options(w, r)
+		return
+	}
+	if f.mountOf(r.URL.EscapedPath()).bearer {
+		f.bearing.ServeHTTP(w, r)
 		return
 	}
 	f.served.ServeHTTP(w, r)

@@ -101,7 +101,7 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, q *request, err erro
 	h := w.Header()
 	switch o.status {
 	case http.StatusUnauthorized:
-		h["WWW-Authenticate"] = []string{`Basic realm="Entrepot", charset="UTF-8"`, `Bearer realm="Entrepot"`}
+		h["WWW-Authenticate"] = f.mountOf(r.URL.EscapedPath()).challenges()
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", f.allow(kindUnknown))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -155,11 +155,4 @@ func (f *Face) errorBody(q *request, o outcome, err error) []byte {
 	out = append(out, "<E:message>"...)
 	out = appendText(out, text)
 	return append(out, "</E:message></D:error>"...)
-}
-
-// appendHref appends the path of ref in the spelling of the request: with its
-// account where the request named one, or where it is not the caller's own.
-func (f *Face) appendHref(out []byte, q *request, ref gateway.Ref) []byte {
-	named := ref.Account != q.who.Account || (q.named && ref.Account == q.ref.Account)
-	return httpkit.AppendDavHref(out, f.cfg.Prefix, named, ref)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"entrepot/auth"
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 )
@@ -71,10 +70,10 @@ func TestOutcomes(t *testing.T) {
 
 func failing(t *testing.T, method string, err error) *httptest.ResponseRecorder {
 	t.Helper()
-	f := &Face{cfg: Config{}.withDefaults()}
+	f := bareFace(Config{})
 	w := httptest.NewRecorder()
-	q := &request{who: auth.Principal{User: "u", Account: "t"}, ref: gateway.Ref{Account: "t"}}
-	f.fail(w, httptest.NewRequest(method, "/dav/c/x", nil), q, err)
+	r := httptest.NewRequest(method, "/dav/c/x", nil)
+	f.fail(w, r, f.of(r), err)
 	return w
 }
 

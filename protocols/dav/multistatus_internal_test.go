@@ -6,18 +6,18 @@ import (
 	"testing"
 	"time"
 
-	"entrepot/auth"
 	"entrepot/gateway"
 )
 
 // testView is a view of a request by a user of account t.
 func testView(body findBody, headers ...string) *view {
-	f := &Face{cfg: Config{}.withDefaults(), now: func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }}
+	f := bareFace(Config{})
+	f.now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
 	r := httptest.NewRequest("PROPFIND", "/dav/c/", nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	return f.newView(&request{r: r, who: auth.Principal{User: "u", Account: "t"}, ref: gateway.Ref{Account: "t"}}, body)
+	return f.newView(f.of(r), body)
 }
 
 func testFile() *gateway.Node {

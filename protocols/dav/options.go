@@ -34,8 +34,8 @@ func (f *Face) options(w http.ResponseWriter, r *http.Request) {
 
 // kindOf finds what lies at the request's path.
 func (f *Face) kindOf(r *http.Request, who auth.Principal) gateway.NodeKind {
-	q := request{r: r.WithContext(auth.WithPrincipal(r.Context(), who)), who: who}
-	p, err := httpkit.SplitDavPath(f.cfg.Prefix, r.URL.EscapedPath())
+	q := f.request(nil, r.WithContext(auth.WithPrincipal(r.Context(), who)))
+	p, _, err := f.split(who, r.URL.EscapedPath())
 	if err != nil {
 		return kindUnknown
 	}
@@ -132,7 +132,7 @@ func (f *Face) rootPropfind(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := &request{w: w, r: r}
+	q := f.request(w, r)
 	v := f.newView(q, body)
 	v.href = strings.TrimSuffix(r.URL.EscapedPath(), "/") + "/"
 	out := append([]byte(nil), multiOpen...)

@@ -22,6 +22,9 @@ type request struct {
 	ref   gateway.Ref // without a slash at its end
 	slash bool        // the path had one
 	named bool        // the path named its account
+
+	mount  *mount // where the request came in
+	prefix string // what hrefs of its tree begin with
 }
 
 func (q *request) ctx() context.Context { return q.r.Context() }
@@ -66,7 +69,7 @@ func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *Face) handle(w http.ResponseWriter, r *http.Request) (*request, error) {
-	q := &request{w: w, r: r, who: auth.PrincipalOf(r.Context())}
+	q := f.request(w, r)
 	event := httpkit.EventOf(r.Context())
 	event.Face, event.Op, event.User = "dav", r.Method, q.who.User
 	m, ok := f.methods[r.Method]
@@ -76,10 +79,11 @@ func (f *Face) handle(w http.ResponseWriter, r *http.Request) (*request, error) 
 	case !ok:
 		return q, errs.New("dav.method", errs.Invalid, methodUnknown, "this method is not known")
 	}
-	p, err := httpkit.SplitDavPath(f.cfg.Prefix, r.URL.EscapedPath())
+	p, prefix, err := f.split(q.who, r.URL.EscapedPath())
 	if err != nil {
 		return q, err
 	}
+	q.prefix = prefix
 	q.slash, q.named = p.Slash, p.Named
 	if q.ref, err = q.own(p); err != nil {
 		return q, err

@@ -2,18 +2,25 @@ package dav
 
 import "entrepot/protocols/internal/httpkit"
 
-// rules are the access rules of the tree: of the listing of containers, of a
+const (
+	readMethods = "GET HEAD PROPFIND"
+	treeMethods = "GET HEAD PUT DELETE MKCOL COPY MOVE LOCK UNLOCK PROPFIND PROPPATCH"
+)
+
+// rules are the access rules of a mount: of the listing of containers, of a
 // container, and of what lies in one.
-func (f *Face) rules() []httpkit.Rule {
-	root := f.cfg.Prefix + "/"
-	container := root + "{container}"
-	rules := []httpkit.Rule{{Path: root, Methods: "GET HEAD PROPFIND", Access: httpkit.Caller}}
-	for _, path := range []string{container, container + "/{object}"} {
-		rules = append(rules, httpkit.Rule{
-			Path: path, Methods: "GET HEAD PUT DELETE MKCOL COPY MOVE LOCK UNLOCK PROPFIND PROPPATCH", Access: httpkit.Caller,
-		})
+func (m *mount) rules() []httpkit.Rule {
+	root := m.path + "/"
+	paths := []string{root, root + "{container}", root + "{container}/{object}"}
+	methods := []string{readMethods, treeMethods, treeMethods}
+	if m.part != "" {
+		paths, methods = []string{m.path, root + "{object}"}, []string{treeMethods, treeMethods}
 	}
-	for _, path := range []string{root, container, container + "/{object}"} {
+	var rules []httpkit.Rule
+	for i, path := range paths {
+		rules = append(rules, httpkit.Rule{Path: path, Methods: methods[i], Access: httpkit.Caller})
+	}
+	for _, path := range paths {
 		rules = append(rules, httpkit.Rule{Path: path, Methods: "OPTIONS", Access: httpkit.Public})
 	}
 	return rules
