@@ -76,7 +76,7 @@ func (s *Store) releaseSome(ctx context.Context) bool {
 	var kinds []byte
 	err := s.engine.View(ctx, func(r kv.Reader) error {
 		rows, kinds = nil, nil
-		for _, part := range []kv.Range{{To: []byte{queueExpire}}, {From: []byte{queueExpire + 1}}} {
+		for _, part := range []kv.Range{{To: []byte{queueExpire}}, {From: []byte{queueHistory}, To: []byte{queueHistory + 1}}} {
 			part.Table = tableQueue
 			page, err := r.Scan(part, releaseBatch)
 			if err != nil {

@@ -20,7 +20,7 @@ var (
 	errValue = errors.New("the value has not the form of its table")
 )
 
-// tableName is a table's name in findings.
+// tableName is a table's name in findings; "" for a number that no table has.
 func tableName(t kv.Table) string {
 	names := map[kv.Table]string{
 		tableMeta: "meta", tableAccounts: "account", tableUsers: "user", tableUserOf: "user of account",
@@ -31,12 +31,9 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot", tableSamples: "sample",
+		tableSnapshots: "snapshot", tableSamples: "sample", tableAdminLog: "administration",
 	}
-	if name := names[t]; name != "" {
-		return name
-	}
-	return "table " + strconv.Itoa(int(t))
+	return names[t]
 }
 
 // needs decodes a row and says what it calls for.
@@ -286,6 +283,8 @@ func checkQueue(row []byte) error {
 		ok = n == 8
 	case queueExpire:
 		ok = n > 8
+	case queueAccount:
+		ok = n > 0
 	default:
 		return fmt.Errorf("there is no work of kind %d", row[0])
 	}
@@ -387,7 +386,7 @@ func needsOfReplay(t kv.Table, row, value []byte) ([]need, error) {
 
 // checkNote checks the rows that stand by themselves.
 func checkNote(t kv.Table, row, value []byte) (err error) {
-	size := map[kv.Table]int{tableOwners: 24, tableJournal: 24, tableDepotLog: 16, tableVerified: 16}[t]
+	size := map[kv.Table]int{tableOwners: 24, tableJournal: 24, tableDepotLog: 16, tableVerified: 16, tableAdminLog: 16}[t]
 	if size != 0 && len(row) != size {
 		return errRow
 	}
@@ -398,6 +397,8 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 		_, err = decodeDepotEntry(beID(row), beID(row[8:]), value)
 	case tableEvents:
 		_, err = decodeEvent(row, value)
+	case tableAdminLog:
+		_, err = decodeAdminEntry(row, value)
 	case tableQuarantine:
 		_, err = decodeQuarantined(row, value)
 	case tableVerified:

@@ -10,10 +10,24 @@ type Account struct {
 	Name         string // from the key
 	Created      Stamp
 	Properties   map[string]string
-	Quota        int64  // bytes; 0: none
+	Quota        int64  // bytes; 0: none; negative: nothing may be stored
 	DefaultDepot uint64 // 0: none
+	State        AccountState
+	Deleted      Stamp  // when it was marked as deleted
+	DeletedBy    string // who did
 	unknown      []byte
 }
+
+// An AccountState says whether an account may be used.
+type AccountState uint64
+
+// The states. A deleted account waits for the removal of what it holds; its
+// name is free when its record goes.
+const (
+	AccountActive    AccountState = 0
+	AccountSuspended AccountState = 1
+	AccountDeleted   AccountState = 2
+)
 
 func (a *Account) encode() []byte {
 	w := record.NewWriter(64)
@@ -21,6 +35,9 @@ func (a *Account) encode() []byte {
 	w.Map(2, a.Properties)
 	w.Int(3, a.Quota)
 	w.Uint(4, a.DefaultDepot)
+	w.Uint(40, uint64(a.State))
+	w.Int(41, int64(a.Deleted))
+	w.String(42, a.DeletedBy)
 	w.Raw(a.unknown)
 	return w.Finish()
 }
@@ -37,6 +54,12 @@ func decodeAccount(name string, b []byte) (a Account, err error) {
 			a.Quota = f.Int()
 		case 4:
 			a.DefaultDepot = f.Num
+		case 40:
+			a.State = AccountState(f.Num)
+		case 41:
+			a.Deleted = Stamp(f.Int())
+		case 42:
+			a.DeletedBy = f.String()
 		default:
 			return false
 		}
@@ -57,6 +80,7 @@ type User struct {
 	Networks        []string
 	Created         Stamp
 	LastIssue       uint64 // highest token issue number given out
+	Email           string
 	unknown         []byte
 }
 
@@ -72,6 +96,7 @@ func (u *User) encode() []byte {
 	w.Strings(8, u.Networks)
 	w.Int(9, int64(u.Created))
 	w.Uint(10, u.LastIssue)
+	w.String(40, u.Email)
 	w.Raw(u.unknown)
 	return w.Finish()
 }
@@ -99,6 +124,8 @@ func decodeUser(b []byte) (u User, err error) {
 			u.Created = Stamp(f.Int())
 		case 10:
 			u.LastIssue = f.Num
+		case 40:
+			u.Email = f.String()
 		default:
 			return false
 		}

@@ -45,7 +45,11 @@ const (
 	tableVerified     kv.Table = 29 // blob → time; when the scrubber last found it sound
 	tableSamples      kv.Table = 32 // kind of day → Sample
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
+	tableAdminLog     kv.Table = 40 // time random → AdminEntry; who administered what
 )
+
+// lastTable is the greatest number that a table may have.
+const lastTable kv.Table = 99
 
 // CounterTables lists the tables whose rows are counters, for engines that lay
 // them out differently.
@@ -53,9 +57,11 @@ func CounterTables() []kv.Table { return []kv.Table{tableCounters} }
 
 // Tables lists every table, for tools that walk the whole store.
 func Tables() []kv.Table {
-	all := make([]kv.Table, 0, tableSamples)
-	for t := tableMeta; t <= tableSamples; t++ {
-		all = append(all, t)
+	all := make([]kv.Table, 0, lastTable)
+	for t := tableMeta; t <= lastTable; t++ {
+		if tableName(t) != "" {
+			all = append(all, t)
+		}
 	}
 	return all
 }
@@ -88,6 +94,8 @@ const (
 	queueShared  byte = 3 // unique: owner row of a blob that lost it and may have none left
 	queueHistory byte = 6 // unique: id of a container that lost a snapshot; payload: row to go on behind
 	queueExpire  byte = 4 // unique: id name of an object whose time to live ends when the row is due
+
+	queueAccount byte = 14 // unique: name of a deleted account whose rows are removed when the row is due
 )
 
 func u64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
@@ -193,20 +201,22 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	                         one of its objects, so that tree operations,
 //	                         settings, detaching and snapshots exclude them
 //	name (account, name)     which container has that name
-//	account                  its row; shared: held by whoever makes a container
+//	account                  its row; shared: held by whoever makes a container.
+//	                         An account that is marked as deleted gets no new
+//	                         containers and users
 //	user                     the user's row, tokens and list of depots
 //	depot                    its row, members and log, and everything in all its
 //	                         containers; its byte counter when the room is
 //	                         small; shared: held by whoever makes or changes a
 //	                         container in it or writes an object there
-//	meta (name)              one sequence
+//	meta (name)              one sequence; "administrators": that there is one
 //	replay (digest)          that a signed request came already
 //
 // A writer of an object also holds the shared locks of the names of its
 // ancestors without their slash: so "a" and "a/b" cannot both be made by
 // callers that each saw the other absent. Rows under a fresh random ID
-// (content), rows of the journal, queues and owners need no lock: nobody else
-// names them. Nor do events and what is noted about content (quarantine,
+// (content), rows of the journal, of the administrators' log, queues and
+// owners need no lock: nobody else names them. Nor do events and what is noted about content (quarantine,
 // verified, orphans): whoever writes such a row last has seen the most.
 
 // A Guard is a lock that a transaction declares, see above.
@@ -239,6 +249,10 @@ func LockDepot(id uint64, shared bool) Guard { return Guard{Key: depotKey(id), S
 
 // LockSequence returns the exclusive lock of a sequence.
 func LockSequence(name string) Guard { return Guard{Key: metaKey(sequencePrefix + name)} }
+
+// LockAdministrators returns the lock that whoever takes the last right of an
+// administrator away must hold.
+func LockAdministrators() Guard { return Guard{Key: metaKey("administrators")} }
 
 // LockReplay returns the exclusive lock of a signed request's digest.
 func LockReplay(digest [32]byte) Guard { return Guard{Key: replayKey(digest)} }
@@ -296,7 +310,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	}
 	switch k.Table {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
-		tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples:
+		tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableAdminLog:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {

@@ -69,12 +69,13 @@ type Store struct {
 
 	stopped  atomic.Pointer[error] // why writing has ended
 	release  chan struct{}         // a blob was queued for removal
+	leaving  chan struct{}         // an account was marked as deleted
 	removal  sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
 	inFlight inFlight              // uploads whose blobs no record names yet
 	bad      badSet
 	recent   recentEvents
 
-	sweeping, scrubbing sync.Mutex // one collector and one scrubber at a time
+	sweeping, scrubbing, reaping sync.Mutex // one collector, one scrubber, one reaper of accounts at a time
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -106,7 +107,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	if opt.InlineLimit > MaxInlineLimit {
 		return nil, fmt.Errorf("store: inline limit %d is above %d", opt.InlineLimit, MaxInlineLimit)
 	}
-	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1)}
+	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1), leaving: make(chan struct{}, 1)}
 	s.clock.wall = opt.Now
 	s.inFlight.ids, s.recent.seen = make(map[blob.ID]int), make(map[string]Stamp)
 	s.random.Reader = opt.Rand
@@ -124,6 +125,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	s.done.Go(func() { s.runReleaser(background) })
 	s.done.Go(func() { s.runClock(background) })
 	s.done.Go(func() { s.runExpiry(background) })
+	s.done.Go(func() { s.runAccountReaper(background) })
 	s.done.Go(func() { s.runUpkeep(background, s.sweepDue) })
 	s.done.Go(func() { s.runUpkeep(background, s.scrubDue) })
 	s.done.Go(func() { s.runSamples(background) })
@@ -243,7 +245,7 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 	if err := s.Stopped(); err != nil {
 		return err
 	}
-	var released bool
+	var released, left bool
 	var seed [16]byte
 	if err := s.fill(seed[:]); err != nil {
 		return err
@@ -252,17 +254,25 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 		numbers := rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:]))
 		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t, numbers: numbers}
 		err := fn(tx)
-		released = tx.released
+		released, left = tx.released, tx.left
 		return err
 	})
 	if err == nil && released {
-		select {
-		case s.release <- struct{}{}:
-		default:
-		}
+		wake(s.release)
+	}
+	if err == nil && left {
+		wake(s.leaving)
 	}
 	s.notice(ctx, err)
 	return s.writeFailed(fail("store.Update", err))
+}
+
+// wake tells background work that there is something to do.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Stopped tells why writing has ended: a sync or commit failed, of content or

@@ -15,6 +15,7 @@ type Tx struct {
 	View
 	tx       kv.Tx
 	released bool // a blob was queued for removal
+	left     bool // an account was marked as deleted
 	numbers  *rand.PCG
 }
 
