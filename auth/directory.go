@@ -16,6 +16,9 @@ type User struct {
 	// under another version are dead.
 	PasswordVersion uint64
 	Disabled        bool
+	// Suspended tells that the user's account may not be used now. The login
+	// works, so that the gateway can say why it refuses.
+	Suspended bool
 	// Networks limits the addresses the user may come from; empty: any.
 	Networks []string
 }

@@ -39,6 +39,10 @@ type Principal struct {
 	// it administers depots and nothing else.
 	Operator bool
 
+	// Suspended tells that the user's account is suspended: it may do nothing
+	// until an administrator lets it again.
+	Suspended bool
+
 	// Ambient tells that a browser may have added the credentials by itself
 	// (Basic, cookies); the faces refuse cross-site changes for these.
 	Ambient bool

@@ -233,7 +233,9 @@ func (s *Service) hash(ctx context.Context, p proof, g guess, u User, password s
 }
 
 func principal(u User, from netip.Addr) Principal {
-	return Principal{User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Address: canonical(from)}
+	return Principal{
+		User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Suspended: u.Suspended, Address: canonical(from),
+	}
 }
 
 // fold is the form in which names are compared: upper-casing first joins the

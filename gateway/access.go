@@ -12,7 +12,9 @@ import (
 // say.
 func accountAccess(p auth.Principal, account string) Access {
 	switch {
-	case p.Role == auth.RoleAdmin && p.User != "":
+	case p.Suspended:
+		return Access{}
+	case isAdmin(p):
 		return Access{Read: true, List: true, Write: true, Owner: true}
 	case p.Role == auth.RoleAuditor && p.User != "":
 		return Access{Read: true, List: true}
@@ -26,9 +28,43 @@ func accountAccess(p auth.Principal, account string) Access {
 	return Access{}
 }
 
+// isAdmin tells whether a caller administers the gateway.
+func isAdmin(p auth.Principal) bool {
+	return p.Role == auth.RoleAdmin && p.User != "" && !p.Suspended
+}
+
+// knowsAccounts tells whether a caller may know which accounts there are.
+func knowsAccounts(p auth.Principal) bool {
+	return isAdmin(p) || p.Role == auth.RoleAuditor && p.User != "" && !p.Suspended
+}
+
+// usable refuses the use of an account that is deleted, or suspended, or by a
+// caller whose own is. Administrators reach suspended accounts.
+func usable(p auth.Principal, a *store.Account) error {
+	switch {
+	case a.State == store.AccountDeleted && (knowsAccounts(p) || p.User != "" && p.Account == a.Name):
+		return errs.New("gateway", errs.NotFound, errs.AccountDeleted, "The account was deleted.")
+	case a.State == store.AccountDeleted:
+		return refuse(p)
+	case p.Suspended:
+		return errSuspended
+	case a.State == store.AccountSuspended && !knowsAccounts(p):
+		if p.Anonymous() {
+			return refuse(p)
+		}
+		return errSuspended
+	}
+	return nil
+}
+
+var errSuspended = errs.New("gateway", errs.Forbidden, errs.Suspended, "The account is suspended.")
+
 // grant works out the caller's access to what ref names in the container of
 // the scope.
 func (s *scope) grant(p auth.Principal, ref Ref) error {
+	if err := usable(p, &s.account); err != nil {
+		return err
+	}
 	if p.Grant != nil {
 		s.access = grantAccess(p.Grant, ref)
 		return nil

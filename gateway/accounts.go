@@ -2,9 +2,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
-	"strconv"
-	"time"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
@@ -30,11 +27,132 @@ func (a *Accounts) Get(ctx context.Context, name string) (Account, error) {
 	return out, err
 }
 
+// AccountState says whether an account may be used.
+type AccountState string
+
+// The states of an account. Who belongs to a suspended one can log in and do
+// nothing; a deleted one waits for the removal of what it holds.
+const (
+	AccountActive    AccountState = "active"
+	AccountSuspended AccountState = "suspended"
+	AccountDeleted   AccountState = "deleted"
+)
+
+func fromState(s store.AccountState) AccountState {
+	switch s {
+	case store.AccountSuspended:
+		return AccountSuspended
+	case store.AccountDeleted:
+		return AccountDeleted
+	}
+	return AccountActive
+}
+
+// AccountChange is merged into an account.
+type AccountChange struct {
+	// Properties: an empty value removes. "quota-bytes" is the quota by
+	// Swift's name, for administrators only; empty means none.
+	Properties Properties
+	// Quota is the limit of bytes, negative for none; nil: unchanged.
+	Quota *int64
+	// State is AccountActive or AccountSuspended; "": unchanged.
+	State AccountState
+}
+
+// settle moves a quota among the properties to its place and refuses what only
+// administrators change.
+func (ch AccountChange) settle(p auth.Principal) (AccountChange, error) {
+	if text, ok := ch.Properties[propQuotaBytes]; ok {
+		limit, valid := propLimit(text)
+		if text == "" {
+			limit, valid = -1, true
+		}
+		rest := make(Properties, len(ch.Properties))
+		for name, value := range ch.Properties {
+			if name != propQuotaBytes {
+				rest[name] = value
+			}
+		}
+		ch.Properties = rest
+		if ch.Quota == nil {
+			ch.Quota = &limit
+		}
+		if !valid && isAdmin(p) {
+			return ch, errs.New("accounts", errs.Invalid, errs.BadMetadata, "Invalid bytes quota.")
+		}
+	}
+	if (ch.Quota != nil || ch.State != "") && !isAdmin(p) {
+		return ch, needAdmin(p)
+	}
+	return ch, nil
+}
+
+// apply merges a settled change into a record; the limits of properties bind.
+func (ch *AccountChange) apply(a *store.Account) error {
+	merged, err := mergeMeta(a.Properties, ch.Properties, "account")
+	if err != nil {
+		return err
+	}
+	a.Properties = merged
+	if ch.Quota != nil {
+		a.Quota = storedQuota(*ch.Quota)
+	}
+	switch ch.State {
+	case "":
+	case AccountActive:
+		a.State = store.AccountActive
+	case AccountSuspended:
+		a.State = store.AccountSuspended
+	default:
+		return errs.New("accounts", errs.Invalid, "", "An account is active or suspended.")
+	}
+	return nil
+}
+
+// storedQuota is a limit as records keep it, where 0 stands for none and a
+// negative number for a limit of nothing.
+func storedQuota(limit int64) int64 {
+	switch {
+	case limit < 0:
+		return 0
+	case limit == 0:
+		return -1
+	}
+	return limit
+}
+
+// needAdmin refuses everybody but administrators.
+func needAdmin(p auth.Principal) error {
+	switch {
+	case isAdmin(p):
+		return nil
+	case p.Anonymous():
+		return refuse(p)
+	case p.Suspended:
+		return errSuspended
+	}
+	return errs.New("accounts", errs.Forbidden, errs.NotAdmin, "The administrator role is needed.")
+}
+
+var errReserved = errs.New("accounts", errs.Forbidden, errs.NameReserved, "Recently deleted")
+
 // SetProperties merges changes into the account's properties: an empty value
 // removes. Owners only; the quota ("quota-bytes") belongs to administrators.
 func (a *Accounts) SetProperties(ctx context.Context, name string, changes Properties) error {
-	p := auth.PrincipalOf(ctx)
-	return a.store.Update(ctx, []store.Guard{store.LockAccount(name, false)}, func(tx *store.Tx) error {
+	return a.Update(ctx, name, AccountChange{Properties: changes})
+}
+
+// Update merges change into an existing account. Its properties belong to
+// owners, quota and state to administrators. Suspending the account of the last
+// administrator is errs.Conflict with errs.LastAdmin.
+func (a *Accounts) Update(ctx context.Context, name string, change AccountChange) error {
+	p, now := auth.PrincipalOf(ctx), a.now()
+	defer a.users.purge() // whatever the outcome: it may be unknown
+	guards := []store.Guard{store.LockAccount(name, false)}
+	if change.State != "" {
+		guards = append(guards, store.LockAdministrators())
+	}
+	return a.store.Update(ctx, guards, func(tx *store.Tx) error {
 		record, access, err := a.loadAccount(&tx.View, p, name)
 		if err != nil {
 			return err
@@ -42,221 +160,146 @@ func (a *Accounts) SetProperties(ctx context.Context, name string, changes Prope
 		if !access.Owner {
 			return refuse(p)
 		}
-		rest := changes
-		if text, ok := changes[propQuotaBytes]; ok {
-			if p.Role != auth.RoleAdmin {
-				return errs.New("accounts", errs.Forbidden, errs.NotAdmin, "")
-			}
-			limit, valid := propLimit(text)
-			if !valid && text != "" {
-				return errs.New("accounts", errs.Invalid, errs.BadMetadata, "Invalid bytes quota.")
-			}
-			record.Quota = limit
-			rest = merge(changes, nil)
-			for k, v := range changes {
-				rest[k] = v
-			}
-			delete(rest, propQuotaBytes)
-		}
-		if record.Properties, err = mergeMeta(record.Properties, rest, "account"); err != nil {
+		settled, err := change.settle(p)
+		if err != nil {
 			return err
 		}
+		if err := settled.apply(&record); err != nil {
+			return err
+		}
+		if settled.State == AccountSuspended {
+			if err := accountNotNeeded(&tx.View, name); err != nil {
+				return err
+			}
+		}
 		tx.PutAccount(&record)
+		tx.AddAdminEntry(done(p, now, "account.update", name))
 		return nil
 	})
 }
 
-// Ensure makes an account without users when it does not exist. Its default
-// depot is made with its first owner.
-func (a *Accounts) Ensure(ctx context.Context, name string) (created bool, err error) {
+// Create makes an account without users, or merges change into the one that
+// is there; created tells which. Administrators only. While an account of that
+// name is being removed: errs.Forbidden with errs.NameReserved.
+func (a *Accounts) Create(ctx context.Context, name string, change AccountChange) (created bool, err error) {
+	p, now := auth.PrincipalOf(ctx), a.now()
+	if err := needAdmin(p); err != nil {
+		return false, err
+	}
 	if err := names.Account(name); err != nil {
 		return false, err
 	}
-	now := a.now()
+	if change, err = change.settle(p); err != nil {
+		return false, err
+	}
+	defer a.users.purge()
 	err = a.store.Update(ctx, []store.Guard{store.LockAccount(name, false)}, func(tx *store.Tx) error {
-		_, found, err := tx.Account(name)
-		if created = err == nil && !found; created {
-			tx.PutAccount(&store.Account{Name: name, Created: now})
-		}
-		return err
-	})
-	return created, err
-}
-
-// NewUser describes a login to be made.
-type NewUser struct {
-	Name         string
-	Account      string // made when it does not exist
-	Role         auth.Role
-	Groups       []string
-	PasswordHash string // as auth.HashPassword returns it; "": cannot log in
-	// Networks limits the addresses that the user may come from (addresses
-	// and prefixes); none: any.
-	Networks []string
-}
-
-// AddUser makes a login, unique over the gateway: Exists when the name is
-// taken in any spelling. The first owner (or administrator) of an account gets
-// its default depot, without limits.
-func (a *Accounts) AddUser(ctx context.Context, u NewUser) error {
-	if err := names.User(u.Name); err != nil {
-		return err
-	}
-	if !u.Role.Valid() {
-		return errs.New("accounts.AddUser", errs.Invalid, "", "There is no role "+strconv.Quote(string(u.Role))+".")
-	}
-	networks, err := cleanNetworks(u.Networks)
-	if err != nil {
-		return err
-	}
-	u.Networks = networks
-	if _, err := a.Ensure(ctx, u.Account); err != nil {
-		return err
-	}
-	now := a.now()
-	defer a.users.drop(store.Fold(u.Name))
-	guards := []store.Guard{
-		store.LockUser(u.Name), store.LockAccount(u.Account, false), store.LockSequence(store.SequenceDepot),
-	}
-	return a.withNewDepot(ctx, guards, 0, func(tx *store.Tx, depot uint64) error {
-		return a.addUser(tx, u, depot, now)
-	})
-}
-
-func (c *core) addUser(tx *store.Tx, u NewUser, depot uint64, now store.Stamp) error {
-	account, found, err := tx.Account(u.Account)
-	if err != nil {
-		return err
-	}
-	if !found {
-		account = store.Account{Name: u.Account, Created: now}
-	}
-	_, taken, err := tx.User(u.Name)
-	if err != nil {
-		return err
-	}
-	if taken {
-		return errs.New("accounts.AddUser", errs.Exists, "", "The user exists already.")
-	}
-	record := &store.User{
-		Name: u.Name, Account: u.Account, Role: string(u.Role), Groups: u.Groups,
-		PasswordHash: u.PasswordHash, PasswordVersion: 1, Created: now,
-		Networks: u.Networks,
-	}
-	tx.PutUser(record)
-	if depot != 0 && account.DefaultDepot == 0 && (u.Role == auth.RoleOwner || u.Role == auth.RoleAdmin) {
-		if _, err := tx.NextInSequence(store.SequenceDepot, depot); err != nil {
-			return err
-		}
-		account.DefaultDepot = depot
-		tx.PutDepot(nil, &store.Depot{
-			ID: depot, Owner: u.Name, Account: u.Account, Created: now, Default: true, Epoch: 1,
-		})
-	}
-	tx.PutAccount(&account)
-	return nil
-}
-
-// withNewDepot runs fn with the number of a depot to be made, at least atLeast,
-// whose lock it holds. The number is read ahead, because a transaction names
-// its locks before it reads; when somebody else took it, it starts over.
-func (c *core) withNewDepot(ctx context.Context, guards []store.Guard, atLeast uint64, fn func(tx *store.Tx, depot uint64) error) error {
-	for {
-		var last uint64
-		err := c.store.View(ctx, func(v *store.View) (err error) {
-			last, err = v.Sequence(store.SequenceDepot)
-			return err
-		})
+		record, found, err := tx.Account(name)
 		if err != nil {
 			return err
 		}
-		depot := max(last+1, atLeast)
-		moved := false
-		err = c.store.Update(ctx, append(slices.Clone(guards), store.LockDepot(depot, false)), func(tx *store.Tx) error {
-			now, err := tx.Sequence(store.SequenceDepot)
-			if err != nil {
-				return err
-			}
-			if moved = now != last; moved {
-				return errs.New("depots", errs.Conflict, "", "")
-			}
-			return fn(tx, depot)
-		})
-		if !moved {
+		method := "account.update"
+		if created = !found; created {
+			record, method = store.Account{Name: name, Created: now}, "account.create"
+		}
+		if record.State == store.AccountDeleted {
+			return errReserved
+		}
+		if err := change.apply(&record); err != nil {
 			return err
 		}
-	}
-}
-
-// SetPassword gives a user another password; tokens made before are dead.
-// An empty hash leaves the user without one.
-func (a *Accounts) SetPassword(ctx context.Context, user, hash string) error {
-	return a.changeUser(ctx, user, func(u *store.User) {
-		u.PasswordHash = hash
-		u.PasswordVersion++
+		tx.PutAccount(&record)
+		tx.AddAdminEntry(done(p, now, method, name))
+		return nil
 	})
+	return created && err == nil, err
 }
 
-// SetNetworks limits the addresses that a user may come from; an empty list
-// lifts the limit. A malformed entry is errs.Invalid.
-func (a *Accounts) SetNetworks(ctx context.Context, user string, list []string) error {
-	clean, err := cleanNetworks(list)
+// CreateTenant makes an account with its first user, who owns it and its
+// default depot. Administrators only. errs.Exists when account or user are
+// there.
+func (a *Accounts) CreateTenant(ctx context.Context, name string, change AccountChange, owner NewUser) error {
+	p := auth.PrincipalOf(ctx)
+	if err := needAdmin(p); err != nil {
+		return err
+	}
+	if err := names.Account(name); err != nil {
+		return err
+	}
+	change, err := change.settle(p)
 	if err != nil {
 		return err
 	}
-	return a.changeUser(ctx, user, func(u *store.User) { u.Networks = clean })
+	owner.Account = name
+	return a.addUserWith(ctx, p, owner, func(tx *store.Tx, record *store.Account, found bool, now store.Stamp) error {
+		if found {
+			return errs.New("accounts.CreateTenant", errs.Exists, "", "The account exists already.")
+		}
+		tx.AddAdminEntry(done(p, now, "account.create", name))
+		return change.apply(record)
+	})
 }
 
-// cleanNetworks checks an allow-list and returns it as it is stored.
-func cleanNetworks(list []string) ([]string, error) {
-	n, err := auth.ParseNetworks(list)
-	if err != nil {
-		return nil, &errs.Error{Op: "accounts.networks", Kind: errs.Invalid, Text: "an address of the list is malformed", Err: err}
+// Ensure makes an account without users when it does not exist. It asks nobody
+// whether that is allowed: it is for the program's own start.
+func (a *Accounts) Ensure(ctx context.Context, name string) (created bool, err error) {
+	return a.Create(auth.WithPrincipal(ctx, auth.Local()), name, AccountChange{})
+}
+
+// Delete marks an account as deleted, whatever it holds: from then on every
+// door refuses it, and the tokens and passwords of its users are dead. What it
+// held is removed in the background after the configured delay; then its name
+// is free. Administrators only. errs.Conflict with errs.LastAdmin where nobody
+// would be left who may administer; a second Delete is errs.NotFound with
+// errs.AccountDeleted until the account is gone.
+func (a *Accounts) Delete(ctx context.Context, name string) error {
+	p, now := auth.PrincipalOf(ctx), a.now()
+	if err := needAdmin(p); err != nil {
+		return err
 	}
-	return n.Strings(), nil
-}
-
-func (a *Accounts) changeUser(ctx context.Context, user string, change func(*store.User)) error {
-	defer a.users.drop(store.Fold(user)) // whatever the outcome: it may be unknown
-	return a.store.Update(ctx, []store.Guard{store.LockUser(user)}, func(tx *store.Tx) error {
-		u, found, err := tx.User(user)
+	due := store.StampOf(now.Time().Add(a.cfg.RemovalDelay))
+	defer a.users.purge()
+	guards := []store.Guard{store.LockAccount(name, false), store.LockAdministrators()}
+	return a.store.Update(ctx, guards, func(tx *store.Tx) error {
+		record, _, err := a.loadAccount(&tx.View, p, name)
 		if err != nil {
 			return err
 		}
-		if !found {
-			return errNoUser
+		if err := accountNotNeeded(&tx.View, name); err != nil {
+			return err
 		}
-		change(&u)
-		tx.PutUser(&u)
+		tx.DeleteAccount(&record, p.User, now, due)
+		tx.AddAdminEntry(done(p, now, "account.delete", name))
 		return nil
 	})
 }
 
-var errNoUser = errs.New("accounts", errs.NotFound, errs.NoUser, "There is no such user.")
-
-// UserInfo is one login as operators see it.
-type UserInfo struct {
-	Name, Account string
-	Role          auth.Role
-	Created       time.Time
-	HasPassword   bool
-	Disabled      bool
+// AccountList selects a page of accounts in byte order of their names.
+type AccountList struct {
+	Prefix, Marker string
+	Limit          int // 1 to 10,000
 }
 
-// Users returns the logins of an account (of all when account is empty) behind
-// a name, at most limit, in order of their folded names.
-func (a *Accounts) Users(ctx context.Context, account, after string, limit int) ([]UserInfo, error) {
-	var list []store.User
-	err := a.store.View(ctx, func(v *store.View) (err error) {
-		list, err = v.Users(account, store.Fold(after), limit)
-		return err
-	})
-	out := make([]UserInfo, len(list))
-	for i, u := range list {
-		out[i] = UserInfo{
-			Name: u.Name, Account: u.Account, Role: auth.Role(u.Role), Created: u.Created.Time(),
-			HasPassword: u.PasswordHash != "", Disabled: u.Disabled,
-		}
+// List returns a page of accounts with their counts, those being removed too.
+// Administrators and auditors only.
+func (a *Accounts) List(ctx context.Context, opt AccountList) ([]Account, error) {
+	p := auth.PrincipalOf(ctx)
+	if !knowsAccounts(p) {
+		return nil, needAdmin(p)
 	}
+	var out []Account
+	err := a.store.View(ctx, func(v *store.View) error {
+		list, err := v.AccountsPage(store.AccountQuery{Prefix: opt.Prefix, After: opt.Marker, Limit: opt.Limit})
+		if err != nil {
+			return err
+		}
+		out = make([]Account, len(list))
+		b := v.Batch()
+		for i := range list {
+			out[i] = fromAccount(&list[i], accountAccess(p, list[i].Name))
+			out[i].count(b)
+		}
+		return b.Do()
+	})
 	return out, err
 }

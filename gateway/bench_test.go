@@ -39,7 +39,7 @@ func newDiskInline(b *testing.B, inline int) *disk {
 	d := &disk{b: b, dir: b.TempDir(), inline: inline}
 	d.open()
 	b.Cleanup(func() { d.close() })
-	err := d.g.Accounts.AddUser(b.Context(), gateway.NewUser{Name: "u", Account: "test", Role: auth.RoleOwner})
+	err := d.g.Accounts.AddUser(auth.WithPrincipal(b.Context(), auth.Local()), gateway.NewUser{Name: "u", Account: "test", Role: auth.RoleOwner})
 	if err != nil {
 		b.Fatal(err)
 	}

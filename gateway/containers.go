@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"strconv"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
@@ -130,6 +129,8 @@ func (c *core) create(tx *store.Tx, p auth.Principal, ref Ref, id, depot uint64,
 	switch {
 	case !hasAccount:
 		return missingAccount(p, ref.Account)
+	case usable(p, &a) != nil:
+		return usable(p, &a)
 	case taken != 0:
 		return errs.New("containers", errs.Exists, "", "")
 	case !hasDepot || !takes(&d, p, ref.Account):
@@ -292,17 +293,8 @@ func (c *core) account(v *store.View, p auth.Principal, name string) (Account, e
 	if !access.List {
 		return Account{}, refuse(p)
 	}
-	out := Account{Name: a.Name, Created: a.Created.Time(), Properties: a.Properties, Quota: a.Quota, Access: access}
+	out := fromAccount(&a, access)
 	b := v.Batch()
-	b.CountOf(store.CountAccountSpaces, name, &out.Containers)
-	b.CountOf(store.CountAccountObjects, name, &out.Objects)
-	b.CountOf(store.CountAccountBytes, name, &out.Bytes)
-	if err := b.Do(); err != nil {
-		return Account{}, err
-	}
-	if out.Quota != 0 {
-		// Swift's name for the same limit, so that its clients see it.
-		out.Properties = merge(out.Properties, Properties{propQuotaBytes: strconv.FormatInt(out.Quota, 10)})
-	}
-	return out, nil
+	out.count(b)
+	return out, b.Do()
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/hex"
 	"maps"
+	"strconv"
 	"time"
 
 	"entrepot/store"
@@ -30,6 +31,26 @@ func fromObject(o *store.Object) Object {
 		out.DeleteAt = time.Unix(o.DeleteAt, 0).UTC()
 	}
 	return out
+}
+
+// fromAccount returns an account without its counts.
+func fromAccount(a *store.Account, access Access) Account {
+	out := Account{
+		Name: a.Name, Created: a.Created.Time(), Properties: a.Properties, State: fromState(a.State), Access: access,
+		Limited: a.Quota != 0, Quota: max(a.Quota, 0),
+	}
+	if out.Limited {
+		// Swift's name for the same limit, so that its clients see it.
+		out.Properties = merge(out.Properties, Properties{propQuotaBytes: strconv.FormatInt(out.Quota, 10)})
+	}
+	return out
+}
+
+// count reads what an account holds.
+func (a *Account) count(b *store.Batch) {
+	b.CountOf(store.CountAccountSpaces, a.Name, &a.Containers)
+	b.CountOf(store.CountAccountObjects, a.Name, &a.Objects)
+	b.CountOf(store.CountAccountBytes, a.Name, &a.Bytes)
 }
 
 // modified is the user-visible modification time.

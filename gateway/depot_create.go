@@ -19,11 +19,15 @@ func (d *Depots) Create(ctx context.Context, opt DepotOptions, call DepotCall) (
 	if err := d.checkCreate(ctx, &opt, &call); err != nil {
 		return Depot{}, err
 	}
+	version, err := d.store.NewID()
+	if err != nil {
+		return Depot{}, err
+	}
 	now := d.now()
 	guards := append(replayGuards(call),
 		store.LockUser(opt.User), store.LockAccount(opt.User, false), store.LockSequence(store.SequenceDepot))
 	var out Depot
-	err := d.withNewDepot(ctx, guards, opt.ID, func(tx *store.Tx, id uint64) error {
+	err = d.withNewDepot(ctx, guards, opt.ID, func(tx *store.Tx, id uint64) error {
 		if err := once(tx, call, now); err != nil {
 			return err
 		}
@@ -33,7 +37,7 @@ func (d *Depots) Create(ctx context.Context, opt DepotOptions, call DepotCall) (
 		if _, err := tx.NextInSequence(store.SequenceDepot, id); err != nil {
 			return err
 		}
-		owner, err := d.ownerOf(tx, opt.User, now)
+		owner, err := d.ownerOf(tx, opt.User, version, now)
 		if err != nil {
 			return err
 		}
@@ -106,9 +110,16 @@ func checkCall(call *DepotCall) error {
 
 // ownerOf finds the user who is to own a depot, or makes one: an account of
 // the same name whose owner it is, without a password and a default depot.
-func (d *Depots) ownerOf(tx *store.Tx, name string, now store.Stamp) (store.User, error) {
+func (d *Depots) ownerOf(tx *store.Tx, name string, version uint64, now store.Stamp) (store.User, error) {
 	u, found, err := tx.User(name)
-	if err != nil || found {
+	if err != nil {
+		return u, err
+	}
+	if found {
+		of, _, err := tx.Account(u.Account)
+		if err == nil && of.State == store.AccountDeleted {
+			err = errNoDepotForUser
+		}
 		return u, err
 	}
 	if d.cfg.NoDepotUsers {
@@ -124,7 +135,7 @@ func (d *Depots) ownerOf(tx *store.Tx, name string, now store.Stamp) (store.User
 	if taken {
 		return u, errs.New("depots.Create", errs.Invalid, errs.BadName, "An account of that name exists.")
 	}
-	u = store.User{Name: name, Account: name, Role: string(auth.RoleOwner), PasswordVersion: 1, Created: now}
+	u = store.User{Name: name, Account: name, Role: string(auth.RoleOwner), PasswordVersion: version, Created: now}
 	tx.PutAccount(&store.Account{Name: name, Created: now})
 	tx.PutUser(&u)
 	return u, nil

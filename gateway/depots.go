@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -30,7 +31,7 @@ var (
 
 // operator refuses everybody but operators and administrators.
 func operator(p auth.Principal) error {
-	if p.Operator || p.User != "" && p.Role == auth.RoleAdmin {
+	if p.Operator || isAdmin(p) {
 		return nil
 	}
 	return refuse(p)
@@ -140,6 +141,9 @@ func (d *Depots) Owned(ctx context.Context, user string, id uint64, shared bool)
 
 // depotsOf lists a user's depots; none is errNoDepotForUser.
 func depotsOf(v *store.View, user string, shared bool) ([]uint64, error) {
+	if gone, err := userGone(v, user); err != nil || gone {
+		return nil, cmp.Or(err, error(errNoDepotForUser))
+	}
 	ids, err := v.DepotsOf(user, 0, pageOfIDs)
 	for err == nil && len(ids) > 0 && len(ids)%pageOfIDs == 0 {
 		var more []uint64
@@ -159,6 +163,16 @@ func depotsOf(v *store.View, user string, shared bool) ([]uint64, error) {
 		err = errNoDepotForUser
 	}
 	return ids, err
+}
+
+// userGone tells whether a user belongs to a deleted account.
+func userGone(v *store.View, name string) (bool, error) {
+	u, found, err := v.User(name)
+	if err != nil || !found {
+		return false, err
+	}
+	of, _, err := v.Account(u.Account)
+	return of.State == store.AccountDeleted, err
 }
 
 // only keeps one of the ids when it is asked for.

@@ -9,7 +9,8 @@ import (
 	"entrepot/store"
 )
 
-// User finds a login by name, case-folded. A change by this process is seen at
+// User finds a login by name, case-folded; those of a deleted account are
+// gone. A change by this process is seen at
 // once, by another within a second.
 func (a *Accounts) User(ctx context.Context, name string) (auth.User, error) {
 	folded, now := store.Fold(name), time.Now()
@@ -26,10 +27,17 @@ func (a *Accounts) User(ctx context.Context, name string) (auth.User, error) {
 
 func (a *Accounts) readUser(ctx context.Context, name string) (auth.User, error) {
 	var u store.User
+	var of store.Account
 	err := a.store.View(ctx, func(v *store.View) error {
 		var found bool
 		var err error
 		if u, found, err = v.User(name); err == nil && !found {
+			err = errNoUser
+		}
+		if err != nil {
+			return err
+		}
+		if of, _, err = v.Account(u.Account); err == nil && of.State == store.AccountDeleted {
 			err = errNoUser
 		}
 		return err
@@ -40,6 +48,7 @@ func (a *Accounts) readUser(ctx context.Context, name string) (auth.User, error)
 	return auth.User{
 		Name: u.Name, Account: u.Account, Role: auth.Role(u.Role), Groups: u.Groups,
 		PasswordHash: u.PasswordHash, PasswordVersion: u.PasswordVersion, Disabled: u.Disabled, Networks: u.Networks,
+		Suspended: of.State == store.AccountSuspended,
 	}, nil
 }
 
@@ -118,9 +127,19 @@ func (a *Accounts) AddToken(ctx context.Context, t auth.TokenRecord) error {
 // is used up at once: a second call gives another.
 func (a *Accounts) NextIssue(ctx context.Context, user string) (uint64, error) {
 	var issue uint64
-	err := a.changeUser(ctx, user, func(u *store.User) {
+	defer a.users.drop(store.Fold(user))
+	err := a.store.Update(ctx, []store.Guard{store.LockUser(user)}, func(tx *store.Tx) error {
+		u, found, err := tx.User(user)
+		if err == nil && !found {
+			err = errNoUser
+		}
+		if err != nil {
+			return err
+		}
 		u.LastIssue++
 		issue = u.LastIssue
+		tx.PutUser(&u)
+		return nil
 	})
 	return issue, err
 }

@@ -26,6 +26,9 @@ type Config struct {
 	// EnforceTraffic refuses transfers of a depot whose traffic limit of the
 	// month is used up.
 	EnforceTraffic bool
+	// RemovalDelay is how long the data of a deleted account stay before they
+	// are removed; default none.
+	RemovalDelay time.Duration
 	// NoDepotUsers forbids the depot API to make users on demand.
 	NoDepotUsers bool
 	Logger       *slog.Logger

@@ -299,7 +299,7 @@ func TestDirectoryKeepsTokensUntilThePasswordChanges(t *testing.T) {
 	if cur, err := a.CurrentToken(ctx, "tester", u.PasswordVersion, w.Clock.Now()); err != nil || cur.Digest != tok.Digest {
 		t.Error(cur, err)
 	}
-	w.must(a.SetPassword(ctx, "tester", "hash"))
+	w.must(a.SetPassword(w.Local(), "tester", "hash"))
 	u2, err := a.User(ctx, "tester")
 	if err != nil || u2.PasswordVersion != u.PasswordVersion+1 {
 		t.Error(u2, err)
@@ -312,7 +312,7 @@ func TestDirectoryKeepsTokensUntilThePasswordChanges(t *testing.T) {
 	if _, err := a.Token(ctx, tok.Digest); !errors.Is(err, errs.NotFound) {
 		t.Error(err)
 	}
-	wantKind(t, a.AddUser(ctx, gateway.NewUser{Name: "TESTER", Account: "x", Role: auth.RoleOwner}), errs.Exists, "")
+	wantKind(t, a.AddUser(w.Local(), gateway.NewUser{Name: "TESTER", Account: "x", Role: auth.RoleOwner}), errs.Exists, "")
 }
 
 func TestCopyOfAFolderNeedsTheRightToList(t *testing.T) {

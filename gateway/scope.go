@@ -45,6 +45,9 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 	if !found {
 		return scope{}, missingAccount(p, ref.Account)
 	}
+	if err := usable(p, &s.account); err != nil {
+		return scope{}, err
+	}
 	if id == 0 {
 		return s, missingContainer(p, ref.Account)
 	}
@@ -93,11 +96,11 @@ func (c *core) loadAccount(v *store.View, p auth.Principal, name string) (store.
 	if !found {
 		return a, Access{}, missingAccount(p, name)
 	}
-	return a, accountAccess(p, name), nil
+	return a, accountAccess(p, name), usable(p, &a)
 }
 
 func missingAccount(p auth.Principal, name string) error {
-	if p.Role == auth.RoleAdmin || p.Role == auth.RoleAuditor {
+	if knowsAccounts(p) {
 		return errs.New("gateway", errs.NotFound, errs.NoAccount, "")
 	}
 	return refuse(p)

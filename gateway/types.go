@@ -37,9 +37,11 @@ type Account struct {
 	Properties Properties
 	// Containers, Objects and Bytes count what the account holds.
 	Containers, Objects, Bytes int64
-	// Quota is the limit of Bytes; 0 means none.
-	Quota  int64
-	Access Access
+	// Quota is the limit of Bytes where the account is Limited.
+	Quota   int64
+	Limited bool
+	State   AccountState
+	Access  Access
 }
 
 // A Container is a flat, ordered set of objects.

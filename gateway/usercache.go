@@ -61,3 +61,11 @@ func (c *userCache) drop(folded string) {
 	c.changes++
 	c.users.Remove(folded)
 }
+
+// purge forgets everybody, after a change of an account.
+func (c *userCache) purge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.users.Purge()
+}

@@ -241,7 +241,7 @@ func (d *doors) furnish() {
 	d.AddUser("former", "test", "forgotten", auth.RoleOwner)
 	d.former = d.tokenFor("former", "forgotten")
 	d.fenced = d.tokenFor("fenced", "fencing")
-	if err := d.Gateway.Accounts.SetNetworks(d.t.Context(), "fenced", []string{"192.0.2.0/24"}); err != nil {
+	if err := d.Gateway.Accounts.SetNetworks(d.Local(), "fenced", []string{"192.0.2.0/24"}); err != nil {
 		d.t.Fatal(err)
 	}
 	d.SetPassword("former", "remembered")

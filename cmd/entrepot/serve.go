@@ -229,7 +229,7 @@ const adminName = "admin"
 
 // firstStart makes an administrator when the store has no users.
 func (s *server) firstStart(ctx context.Context, password auth.Secret) (firstUser, error) {
-	users, err := s.data.gateway.Accounts.Users(ctx, "", "", 1)
+	users, err := s.data.gateway.Accounts.Users(auth.WithPrincipal(ctx, auth.Local()), "", "", 1)
 	if err != nil || len(users) > 0 {
 		return firstUser{}, err
 	}

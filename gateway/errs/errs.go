@@ -71,6 +71,11 @@ type Reason string
 const (
 	NoAccount      Reason = "no account"          // NotFound
 	NoUser         Reason = "no user"             // NotFound
+	AccountDeleted Reason = "account deleted"     // NotFound: marked as deleted, its data are being removed
+	NameReserved   Reason = "recently deleted"    // Forbidden: an account of that name is being removed
+	Suspended      Reason = "account suspended"   // Forbidden: the account, or the caller's own, is suspended
+	LastAdmin      Reason = "last administrator"  // Conflict: nobody would be left who may administer
+	OwnsDepots     Reason = "owns depots"         // Conflict: the user's depots need another owner first
 	NoContainer    Reason = "no container"        // NotFound
 	NoObject       Reason = "no object"           // NotFound
 	NoDepot        Reason = "no depot"            // NotFound, Forbidden: no depot takes the container

@@ -166,7 +166,7 @@ func (f *Fixture) AddUser(name, account, password string, role auth.Role, groups
 	if err != nil {
 		f.tb.Fatal(err)
 	}
-	err = f.Gateway.Accounts.AddUser(f.tb.Context(), gateway.NewUser{
+	err = f.Gateway.Accounts.AddUser(f.Local(), gateway.NewUser{
 		Name: name, Account: account, Role: role, Groups: groups, PasswordHash: hash,
 	})
 	if err != nil {
@@ -227,10 +227,14 @@ func (f *Fixture) Ctx(user string) context.Context {
 		if err != nil {
 			f.tb.Fatal(err)
 		}
-		p.User, p.Account, p.Role, p.Groups = u.Name, u.Account, u.Role, u.Groups
+		p.User, p.Account, p.Role, p.Groups, p.Suspended = u.Name, u.Account, u.Role, u.Groups, u.Suspended
 	}
 	return auth.WithPrincipal(f.tb.Context(), p)
 }
+
+// Local returns a context that carries whoever works at the gateway's own
+// machine: an administrator.
+func (f *Fixture) Local() context.Context { return auth.WithPrincipal(f.tb.Context(), auth.Local()) }
 
 // Operator returns a context that carries the operator of the depot API.
 func (f *Fixture) Operator() context.Context {

@@ -125,7 +125,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req, err := decode(http.MaxBytesReader(w, r.Body, maxBody))
 	out := response{Version: "2.0", ID: req.ID}
 	if err == nil {
-		out.Result, err = f.call(r.Context(), req)
+		out.Result, err = f.call(auth.WithPrincipal(r.Context(), auth.Local()), req)
 	}
 	if err != nil {
 		out.Result, out.Error = nil, failure(err)

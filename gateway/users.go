@@ -1,0 +1,564 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// NewUser describes a login to be made.
+type NewUser struct {
+	Name         string
+	Account      string // made when it does not exist, by an administrator
+	Role         auth.Role
+	Groups       []string
+	PasswordHash string // as auth.HashPassword returns it; "": cannot log in
+	// Networks limits the addresses that the user may come from (addresses
+	// and prefixes); none: any.
+	Networks []string
+	Email    string // at most 254 bytes
+}
+
+const (
+	maxEmail  = 254
+	maxGroups = 100
+)
+
+func (u *NewUser) check() error {
+	if err := names.User(u.Name); err != nil {
+		return err
+	}
+	if err := names.Account(u.Account); err != nil {
+		return err
+	}
+	if !u.Role.Valid() {
+		return errs.New("users", errs.Invalid, "", "There is no role "+strconv.Quote(string(u.Role))+".")
+	}
+	if err := checkGroups(u.Groups); err != nil {
+		return err
+	}
+	var err error
+	if u.Networks, err = cleanNetworks(u.Networks); err != nil {
+		return err
+	}
+	return checkEmail(u.Email)
+}
+
+func checkEmail(text string) error {
+	if names.Text(text) != nil || len(text) > maxEmail {
+		return errs.New("users", errs.Invalid, errs.NameTooLong, "The mail address is too long or no text.")
+	}
+	return nil
+}
+
+func checkGroups(list []string) error {
+	if len(list) > maxGroups {
+		return errs.New("users", errs.Invalid, errs.NameTooLong, "The user is in too many groups.")
+	}
+	for _, g := range list {
+		if err := names.User(g); err != nil {
+			return errs.New("users", errs.Invalid, errs.BadName, "A group's name is like a user's.")
+		}
+	}
+	return nil
+}
+
+// AddUser makes a login, unique over the gateway: Exists when the name is
+// taken in any spelling. The first owner (or administrator) of an account gets
+// its default depot, without limits. Administrators make every user; the owner
+// of an account makes users of it with the role auth.RoleUser.
+func (a *Accounts) AddUser(ctx context.Context, u NewUser) error {
+	p := auth.PrincipalOf(ctx)
+	if err := mayAddUser(p, &u); err != nil {
+		return err
+	}
+	return a.addUserWith(ctx, p, u, func(_ *store.Tx, record *store.Account, _ bool, _ store.Stamp) error {
+		return usable(p, record)
+	})
+}
+
+// mayAddUser refuses whoever may not make such a user.
+func mayAddUser(p auth.Principal, u *NewUser) error {
+	switch {
+	case isAdmin(p):
+		return nil
+	case !accountAccess(p, u.Account).Owner:
+		return needAdmin(p)
+	case u.Role != auth.RoleUser || len(u.Groups) > 0:
+		return errs.New("users", errs.Forbidden, errs.NotAdmin, "Roles and groups are given by administrators.")
+	}
+	return nil
+}
+
+// addUserWith writes a login; judge sees the account's record, which it may
+// change and which is new where found is false.
+func (a *Accounts) addUserWith(ctx context.Context, p auth.Principal, u NewUser,
+	judge func(tx *store.Tx, record *store.Account, found bool, now store.Stamp) error) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	// Tokens are derived from name, version and number: a user who gets the
+	// name of one that was deleted must not get its tokens.
+	version, err := a.store.NewID()
+	if err != nil {
+		return err
+	}
+	now := a.now()
+	defer a.users.drop(store.Fold(u.Name))
+	guards := []store.Guard{
+		store.LockUser(u.Name), store.LockAccount(u.Account, false), store.LockSequence(store.SequenceDepot),
+	}
+	return a.withNewDepot(ctx, guards, 0, func(tx *store.Tx, depot uint64) error {
+		record, found, err := tx.Account(u.Account)
+		if err != nil {
+			return err
+		}
+		if !found {
+			record = store.Account{Name: u.Account, Created: now}
+		}
+		if record.State == store.AccountDeleted {
+			return errReserved
+		}
+		if err := judge(tx, &record, found, now); err != nil {
+			return err
+		}
+		tx.AddAdminEntry(done(p, now, "user.create", u.Name))
+		return a.addUser(tx, u, &record, version, depot, now)
+	})
+}
+
+func (c *core) addUser(tx *store.Tx, u NewUser, account *store.Account, version, depot uint64, now store.Stamp) error {
+	_, taken, err := tx.User(u.Name)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return errs.New("accounts.AddUser", errs.Exists, "", "The user exists already.")
+	}
+	tx.PutUser(&store.User{
+		Name: u.Name, Account: u.Account, Role: string(u.Role), Groups: u.Groups,
+		PasswordHash: u.PasswordHash, PasswordVersion: version, Created: now,
+		Networks: u.Networks, Email: u.Email,
+	})
+	if depot != 0 && account.DefaultDepot == 0 && mayOwnDepots(u.Role) {
+		if _, err := tx.NextInSequence(store.SequenceDepot, depot); err != nil {
+			return err
+		}
+		account.DefaultDepot = depot
+		tx.PutDepot(nil, &store.Depot{
+			ID: depot, Owner: u.Name, Account: u.Account, Created: now, Default: true, Epoch: 1,
+		})
+	}
+	tx.PutAccount(account)
+	return nil
+}
+
+// mayOwnDepots tells whether a user of a role gets the default depot.
+func mayOwnDepots(r auth.Role) bool { return r == auth.RoleOwner || r == auth.RoleAdmin }
+
+// mayManage refuses whoever may not change or delete a user: administrators
+// may everybody, an owner those of its account who are neither administrators
+// nor auditors.
+func mayManage(p auth.Principal, u *store.User) error {
+	wider := u.Role == string(auth.RoleAdmin) || u.Role == string(auth.RoleAuditor)
+	if isAdmin(p) || accountAccess(p, u.Account).Owner && !wider {
+		return nil
+	}
+	return needAdmin(p)
+}
+
+// mayKnow tells a caller that a user does not exist, where it may know.
+func mayKnow(p auth.Principal) error {
+	if knowsAccounts(p) {
+		return errNoUser
+	}
+	return needAdmin(p)
+}
+
+var errNoUser = errs.New("accounts", errs.NotFound, errs.NoUser, "There is no such user.")
+
+// MaySetPassword tells whether the caller may give a user another password, so
+// that nobody makes the gateway hash for nothing: administrators, the owner of
+// the user's account, and the user.
+func (a *Accounts) MaySetPassword(ctx context.Context, user string) error {
+	p := auth.PrincipalOf(ctx)
+	return a.store.View(ctx, func(v *store.View) error {
+		_, err := userFor(v, p, user, true)
+		return err
+	})
+}
+
+// userFor reads a user whom the caller may change; with self also itself.
+func userFor(v *store.View, p auth.Principal, name string, self bool) (store.User, error) {
+	u, found, err := v.User(name)
+	if err != nil {
+		return u, err
+	}
+	if !found {
+		return u, mayKnow(p)
+	}
+	if self && !p.Suspended && p.User != "" && store.Fold(p.User) == store.Fold(u.Name) {
+		return u, nil
+	}
+	return u, mayManage(p, &u)
+}
+
+// SetPassword gives a user another password; tokens made before are dead.
+// An empty hash leaves the user without one. For whom, see MaySetPassword.
+func (a *Accounts) SetPassword(ctx context.Context, user, hash string) error {
+	p, now := auth.PrincipalOf(ctx), a.now()
+	return a.changeUser(ctx, user, func(tx *store.Tx, u *store.User) error {
+		if _, err := userFor(&tx.View, p, user, true); err != nil {
+			return err
+		}
+		u.PasswordHash = hash
+		u.PasswordVersion++
+		tx.AddAdminEntry(done(p, now, "user.set_password", u.Name))
+		return nil
+	})
+}
+
+// SetNetworks limits the addresses that a user may come from; an empty list
+// lifts the limit. A malformed entry is errs.Invalid.
+func (a *Accounts) SetNetworks(ctx context.Context, user string, list []string) error {
+	return a.UpdateUser(ctx, user, UserChange{Networks: &list})
+}
+
+// cleanNetworks checks an allow-list and returns it as it is stored.
+func cleanNetworks(list []string) ([]string, error) {
+	n, err := auth.ParseNetworks(list)
+	if err != nil {
+		return nil, &errs.Error{Op: "accounts.networks", Kind: errs.Invalid, Text: "an address of the list is malformed", Err: err}
+	}
+	return n.Strings(), nil
+}
+
+// changeUser runs change on a user's record and writes it back. Who asks is for
+// change to judge.
+func (a *Accounts) changeUser(ctx context.Context, user string, change func(*store.Tx, *store.User) error, more ...store.Guard) error {
+	defer a.users.drop(store.Fold(user)) // whatever the outcome: it may be unknown
+	return a.store.Update(ctx, append(more, store.LockUser(user)), func(tx *store.Tx) error {
+		u, found, err := tx.User(user)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return mayKnow(auth.PrincipalOf(ctx))
+		}
+		if err := change(tx, &u); err != nil {
+			return err
+		}
+		tx.PutUser(&u)
+		return nil
+	})
+}
+
+// UserChange is what UpdateUser changes; nil fields stay.
+type UserChange struct {
+	Role     *auth.Role // administrators only
+	Groups   *[]string  // administrators only
+	Disabled *bool
+	Networks *[]string // addresses the user may come from; empty: any
+	Email    *string
+}
+
+// UpdateUser changes a user. Disabling ends its tokens for good. Taking the
+// right of the last administrator away is errs.Conflict with errs.LastAdmin.
+func (a *Accounts) UpdateUser(ctx context.Context, user string, change UserChange) error {
+	p, now := auth.PrincipalOf(ctx), a.now()
+	return a.changeUser(ctx, user, func(tx *store.Tx, u *store.User) error {
+		if err := mayManage(p, u); err != nil {
+			return err
+		}
+		if (change.Role != nil || change.Groups != nil) && !isAdmin(p) {
+			return errs.New("users", errs.Forbidden, errs.NotAdmin, "Roles and groups are given by administrators.")
+		}
+		before := *u
+		if err := change.apply(u); err != nil {
+			return err
+		}
+		if !administers(u) {
+			if err := userNotNeeded(&tx.View, &before); err != nil {
+				return err
+			}
+		}
+		tx.AddAdminEntry(done(p, now, "user.update", u.Name))
+		return nil
+	}, store.LockAdministrators())
+}
+
+func (ch *UserChange) apply(u *store.User) error {
+	if ch.Role != nil {
+		if !ch.Role.Valid() {
+			return errs.New("users", errs.Invalid, "", "There is no role "+strconv.Quote(string(*ch.Role))+".")
+		}
+		u.Role = string(*ch.Role)
+	}
+	if ch.Groups != nil {
+		if err := checkGroups(*ch.Groups); err != nil {
+			return err
+		}
+		u.Groups = slices.Clone(*ch.Groups)
+	}
+	if ch.Networks != nil {
+		clean, err := cleanNetworks(*ch.Networks)
+		if err != nil {
+			return err
+		}
+		u.Networks = clean
+	}
+	if ch.Email != nil {
+		if err := checkEmail(*ch.Email); err != nil {
+			return err
+		}
+		u.Email = *ch.Email
+	}
+	if ch.Disabled != nil {
+		if *ch.Disabled && !u.Disabled {
+			u.PasswordVersion++
+		}
+		u.Disabled = *ch.Disabled
+	}
+	return nil
+}
+
+// administers tells whether a user may administer, as far as its own record
+// says.
+func administers(u *store.User) bool { return u.Role == string(auth.RoleAdmin) && !u.Disabled }
+
+// userNotNeeded fails with errs.LastAdmin when nobody but a user may
+// administer.
+func userNotNeeded(v *store.View, u *store.User) error {
+	if !administers(u) {
+		return nil
+	}
+	name := store.Fold(u.Name)
+	return otherAdmin(v, func(u *store.User) bool { return store.Fold(u.Name) != name })
+}
+
+// accountNotNeeded fails with errs.LastAdmin when nobody but users of an
+// account may administer.
+func accountNotNeeded(v *store.View, account string) error {
+	matters := false
+	err := eachUser(v, account, func(u *store.User) (bool, error) {
+		matters = administers(u)
+		return matters, nil
+	})
+	if err != nil || !matters {
+		return err
+	}
+	return otherAdmin(v, func(u *store.User) bool { return u.Account != account })
+}
+
+// otherAdmin fails with errs.LastAdmin when no user whom fits selects may
+// administer. It looks at all users in the worst case.
+func otherAdmin(v *store.View, fits func(*store.User) bool) error {
+	left := false
+	err := eachUser(v, "", func(u *store.User) (bool, error) {
+		if !administers(u) || !fits(u) {
+			return false, nil
+		}
+		of, _, err := v.Account(u.Account)
+		left = of.State == store.AccountActive
+		return left, err
+	})
+	if err == nil && !left {
+		err = errs.New("users", errs.Conflict, errs.LastAdmin, "Nobody would be left who may administer.")
+	}
+	return err
+}
+
+// eachUser calls fn for the users of an account, or of all when account is
+// empty, until it is done.
+func eachUser(v *store.View, account string, fn func(*store.User) (done bool, err error)) error {
+	for after := ""; ; {
+		users, err := v.Users(account, after, pageOfUsers)
+		if err != nil || len(users) == 0 {
+			return err
+		}
+		for i := range users {
+			if done, err := fn(&users[i]); done || err != nil {
+				return err
+			}
+		}
+		after = store.Fold(users[len(users)-1].Name)
+	}
+}
+
+const pageOfUsers = 1000
+
+// DeleteUser removes a login, its tokens, and its rights in the depots of
+// others. The default depot of its account goes to another owner of the
+// account, or away when it is empty; with other depots the user stays:
+// errs.Conflict with errs.OwnsDepots. The last administrator stays as well
+// (errs.LastAdmin). What the user wrote stays where it is.
+func (a *Accounts) DeleteUser(ctx context.Context, user string) error {
+	p, now := auth.PrincipalOf(ctx), a.now()
+	plan, err := a.planRemoval(ctx, p, user)
+	if err != nil {
+		return err
+	}
+	if err := a.store.ForgetMember(ctx, user); err != nil {
+		return err
+	}
+	defer a.users.drop(store.Fold(user))
+	return a.store.Update(ctx, plan.guards(user), func(tx *store.Tx) error {
+		u, err := userFor(&tx.View, p, user, false)
+		if err != nil {
+			return err
+		}
+		again, err := planOf(&tx.View, &u)
+		if err != nil {
+			return err
+		}
+		if again != plan {
+			return errs.New("users", errs.Conflict, "", "The user's depots were changed meanwhile.")
+		}
+		if plan.depot != 0 {
+			if err := plan.handOver(tx, u.Account); err != nil {
+				return err
+			}
+		}
+		tx.AddAdminEntry(done(p, now, "user.delete", u.Name))
+		return tx.DeleteUser(&u)
+	})
+}
+
+// removal says what becomes of a user's default depot.
+type removal struct {
+	account string
+	depot   uint64 // 0: the user owns none
+	heir    string // "": the depot is empty and goes
+}
+
+func (r removal) guards(user string) []store.Guard {
+	guards := []store.Guard{store.LockUser(user), store.LockAccount(r.account, false), store.LockAdministrators()}
+	if r.depot != 0 {
+		guards = append(guards, store.LockDepot(r.depot, false))
+	}
+	if r.heir != "" {
+		guards = append(guards, store.LockUser(r.heir))
+	}
+	return guards
+}
+
+func (a *Accounts) planRemoval(ctx context.Context, p auth.Principal, user string) (plan removal, err error) {
+	err = a.store.View(ctx, func(v *store.View) error {
+		u, err := userFor(v, p, user, false)
+		if err == nil {
+			plan, err = planOf(v, &u)
+		}
+		return err
+	})
+	return plan, err
+}
+
+// planOf finds what becomes of a user's depots, or refuses the removal.
+func planOf(v *store.View, u *store.User) (removal, error) {
+	plan := removal{account: u.Account}
+	if err := userNotNeeded(v, u); err != nil {
+		return plan, err
+	}
+	owned, err := v.DepotsOf(u.Name, 0, 2)
+	if err != nil || len(owned) == 0 {
+		return plan, err
+	}
+	plan.depot = owned[0]
+	d, _, err := v.Depot(plan.depot)
+	if err != nil {
+		return plan, err
+	}
+	if len(owned) == 1 && d.Default {
+		if plan.heir, err = heirOf(v, u); err != nil || plan.heir != "" {
+			return plan, err
+		}
+		if spaces, err := v.SpacesOf(plan.depot, 0, 1); err != nil || len(spaces) == 0 {
+			return plan, err
+		}
+	}
+	return plan, errs.New("users", errs.Conflict, errs.OwnsDepots,
+		fmt.Sprintf("The user owns depot %d. Delete the depot or the account first.", plan.depot))
+}
+
+// heirOf finds another owner of a user's account; "" where there is none.
+func heirOf(v *store.View, u *store.User) (heir string, err error) {
+	err = eachUser(v, u.Account, func(other *store.User) (bool, error) {
+		if store.Fold(other.Name) != store.Fold(u.Name) && !other.Disabled && mayOwnDepots(auth.Role(other.Role)) {
+			heir = other.Name
+		}
+		return heir != "", nil
+	})
+	return heir, err
+}
+
+// handOver gives the default depot to its heir or removes it.
+func (r removal) handOver(tx *store.Tx, account string) error {
+	d, found, err := tx.Depot(r.depot)
+	if err != nil || !found {
+		return err
+	}
+	if r.heir != "" {
+		old := d
+		d.Owner = r.heir
+		d.Users = cleanUsers(d.Users, d.Owner)
+		tx.PutDepot(&old, &d)
+		return nil
+	}
+	record, found, err := tx.Account(account)
+	if err != nil {
+		return err
+	}
+	if found && record.DefaultDepot == r.depot {
+		record.DefaultDepot = 0
+		tx.PutAccount(&record)
+	}
+	tx.DeleteDepot(&d)
+	return nil
+}
+
+// UserInfo is one login as administrators see it.
+type UserInfo struct {
+	Name, Account string
+	Role          auth.Role
+	Groups        []string
+	Networks      []string
+	Email         string
+	Created       time.Time
+	HasPassword   bool
+	Disabled      bool
+}
+
+// Users returns the logins of an account (of all when account is empty) behind
+// a name, at most limit, in order of their folded names. Administrators,
+// auditors, and owners for their own account.
+func (a *Accounts) Users(ctx context.Context, account, after string, limit int) ([]UserInfo, error) {
+	p := auth.PrincipalOf(ctx)
+	if !knowsAccounts(p) && (account == "" || !accountAccess(p, account).Owner) {
+		return nil, needAdmin(p)
+	}
+	var list []store.User
+	err := a.store.View(ctx, func(v *store.View) (err error) {
+		if account != "" {
+			if _, _, err := a.loadAccount(v, p, account); err != nil {
+				return err
+			}
+		}
+		list, err = v.Users(account, store.Fold(after), limit)
+		return err
+	})
+	out := make([]UserInfo, len(list))
+	for i, u := range list {
+		out[i] = UserInfo{
+			Name: u.Name, Account: u.Account, Role: auth.Role(u.Role), Groups: u.Groups, Networks: u.Networks,
+			Email: u.Email, Created: u.Created.Time(), HasPassword: u.PasswordHash != "", Disabled: u.Disabled,
+		}
+	}
+	return out, err
+}
