@@ -179,7 +179,7 @@ func (f *Fixture) SetPassword(user, password string) {
 	f.tb.Helper()
 	hash, err := cheap().Hash(rand.Reader, password)
 	if err == nil {
-		err = f.Gateway.Accounts.SetPassword(f.tb.Context(), user, hash)
+		err = f.Gateway.Accounts.SetPassword(f.Local(), user, hash)
 	}
 	if err != nil {
 		f.tb.Fatal(err)
