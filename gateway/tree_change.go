@@ -12,6 +12,17 @@ import (
 // MakeFolder makes a folder, or a container directly below the root. Exists
 // when anything is there; Conflict (NoParent, ParentIsFile) without a parent.
 func (t *Trees) MakeFolder(ctx context.Context, ref Ref, cond Conditions) error {
+	return t.MakeFolderWith(ctx, ref, PropPatch{Conditions: cond})
+}
+
+// MakeFolderWith is MakeFolder for a folder that has properties from its first
+// moment on.
+func (t *Trees) MakeFolderWith(ctx context.Context, ref Ref, patch PropPatch) error {
+	for _, c := range patch.Changes {
+		if err := checkProp(&c.Prop); err != nil {
+			return err
+		}
+	}
 	if err := checkDriveRef(ref); err != nil {
 		return err
 	}
@@ -19,7 +30,7 @@ func (t *Trees) MakeFolder(ctx context.Context, ref Ref, cond Conditions) error 
 	case ref.Container == "":
 		return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The root exists.")
 	case ref.Object == "":
-		return t.makeContainer(ctx, ref, cond)
+		return t.makeContainer(ctx, ref, &patch)
 	}
 	if err := t.roomOnDisk(); err != nil {
 		return err
@@ -33,12 +44,13 @@ func (t *Trees) MakeFolder(ctx context.Context, ref Ref, cond Conditions) error 
 	return t.retryStronger(ctx, func(strong bool) []store.Guard {
 		return append(store.LocksOfWrite(at.container.ID, path, false), at.quotaGuards(strong)...)
 	}, func(tx *store.Tx, strong bool) error {
-		return t.makeFolder(tx, p, ref, path, &at, &cond, strong, now)
+		return t.makeFolder(tx, p, ref, path, &at, &patch, strong, now)
 	})
 }
 
 // makeFolder makes the folder inside the transaction.
-func (t *Trees) makeFolder(tx *store.Tx, p auth.Principal, ref Ref, path string, at *scope, cond *Conditions, strong bool, now store.Stamp) error {
+func (t *Trees) makeFolder(tx *store.Tx, p auth.Principal, ref Ref, path string, at *scope, patch *PropPatch, strong bool, now store.Stamp) error {
+	cond := &patch.Conditions
 	s, err := t.loadSame(tx, p, ref, at)
 	if err != nil {
 		return err
@@ -71,15 +83,19 @@ func (t *Trees) makeFolder(tx *store.Tx, p auth.Principal, ref Ref, path string,
 	if err := s.fits(u, 0, 1, strong); err != nil {
 		return err
 	}
-	return t.putMarker(tx, p, &s, path, now)
+	made := node{kind: NodeFolder, path: path}
+	if made.marker, err = t.putMarker(tx, p, &s, path, now); err != nil {
+		return err
+	}
+	return t.applyPatch(tx, p, &s, &made, patch, now)
 }
 
 // putMarker writes a folder's marker, in place of an expired row if there is
 // one.
-func (c *core) putMarker(tx *store.Tx, p auth.Principal, s *scope, path string, now store.Stamp) error {
+func (c *core) putMarker(tx *store.Tx, p auth.Principal, s *scope, path string, now store.Stamp) (*store.Object, error) {
 	row, found, err := tx.Object(s.container.ID, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	marker := newMarker(s, path, now)
 	var old *store.Object
@@ -87,33 +103,57 @@ func (c *core) putMarker(tx *store.Tx, p auth.Principal, s *scope, path string, 
 		old = &row
 		marker.Timestamp = row.Timestamp.After(now)
 		if err := tx.DeleteProps(s.container.ID, path); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	tx.PutObject(&s.container, old, marker, now)
 	tx.AddJournal(c.journal("mkdir", p, s.container.ID, marker))
-	return nil
+	return marker, nil
 }
 
 // makeContainer makes a container for a drive's client.
-func (t *Trees) makeContainer(ctx context.Context, ref Ref, cond Conditions) error {
-	if err := t.Check(ctx, ref, cond); err != nil && errs.Of(err) != errs.NotFound {
+func (t *Trees) makeContainer(ctx context.Context, ref Ref, patch *PropPatch) error {
+	if len(patch.User) > 0 {
+		return errs.New("trees.MakeFolder", errs.Forbidden, errs.ProtectedRoot, "A container has no user properties here.")
+	}
+	if err := t.Check(ctx, ref, patch.Conditions); err != nil && errs.Of(err) != errs.NotFound {
 		return err
 	}
 	at, err := t.find(ctx, ref)
 	if err != nil {
 		return err
 	}
-	if at.container.ID == 0 {
-		var created bool
-		created, err = (&Containers{t.core}).Create(ctx, ref, ContainerChange{})
-		if created || err != nil {
+	if at.container.ID != 0 {
+		if _, err := t.Stat(ctx, ref, NodeParts{}); err != nil {
 			return err
 		}
-	} else if _, err := t.Stat(ctx, ref, NodeParts{}); err != nil {
+	} else if err := t.newContainer(ctx, ref, patch.Changes); errs.Of(err) != errs.Exists {
 		return err
 	}
 	return errs.New("trees.MakeFolder", errs.Exists, errs.IsFolder, "The name is taken.")
+}
+
+// newContainer makes a container with dead properties; Exists when somebody
+// else made it meanwhile.
+func (t *Trees) newContainer(ctx context.Context, ref Ref, changes []PropChange) error {
+	if err := t.roomOnDisk(); err != nil {
+		return err
+	}
+	p, now := auth.PrincipalOf(ctx), t.now()
+	id, err := t.store.NewID()
+	if err != nil {
+		return err
+	}
+	depot, err := t.depotFor(ctx, p, ref.Account)
+	if err != nil {
+		return err
+	}
+	return t.store.Update(ctx, createGuards(ref, id, depot), func(tx *store.Tx) error {
+		if err := t.create(tx, p, ref, id, depot, ContainerChange{}, now); err != nil {
+			return err
+		}
+		return applyProps(tx, id, "", changes)
+	})
 }
 
 // locateParent is locate for a path below the root of a drive, where a missing

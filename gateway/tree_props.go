@@ -33,6 +33,9 @@ func (t *Trees) PatchProps(ctx context.Context, ref Ref, patch PropPatch) error 
 			return err
 		}
 	}
+	if ref.Object == "" && len(patch.User) > 0 {
+		return errs.New("trees.PatchProps", errs.Forbidden, errs.ProtectedRoot, "A container has no user properties here.")
+	}
 	if err := t.roomOnDisk(); err != nil {
 		return err
 	}
@@ -60,14 +63,11 @@ func (t *Trees) PatchProps(ctx context.Context, ref Ref, patch PropPatch) error 
 			return err
 		}
 		if n.kind == NodeFolder && n.marker == nil {
-			if err := t.putMarker(tx, p, &s, n.path, now); err != nil {
+			if n.marker, err = t.putMarker(tx, p, &s, n.path, now); err != nil {
 				return err
 			}
 		}
-		if err := applyProps(tx, s.container.ID, n.path, patch.Changes); err != nil {
-			return err
-		}
-		return t.touch(tx, p, &s, &n, patch.Modified, now)
+		return t.applyPatch(tx, p, &s, &n, &patch, now)
 	})
 }
 
@@ -119,21 +119,55 @@ func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) erro
 	return nil
 }
 
-// touch sets the modification time of a file or a marked folder.
-func (t *Trees) touch(tx *store.Tx, p auth.Principal, s *scope, n *node, to time.Time, now store.Stamp) error {
+// applyPatch carries out a patch on a node whose object, if it needs one, is
+// there.
+func (c *core) applyPatch(tx *store.Tx, p auth.Principal, s *scope, n *node, patch *PropPatch, now store.Stamp) error {
+	if err := applyProps(tx, s.container.ID, n.path, patch.Changes); err != nil {
+		return err
+	}
 	o := n.file
 	if o == nil {
 		o = n.marker
 	}
-	if to.IsZero() || o == nil {
+	if o == nil || patch.Modified.IsZero() && len(patch.User) == 0 {
 		return nil
 	}
 	next := *o
 	next.Born = s.container.Epoch
 	next.Properties = maps.Clone(o.Properties)
 	next.Timestamp = o.Timestamp.After(now)
-	setModified(&next, to)
+	if err := changeUser(&next, patch.User); err != nil {
+		return err
+	}
+	if !patch.Modified.IsZero() {
+		setModified(&next, patch.Modified)
+	}
 	tx.PutObject(&s.container, o, &next, now)
-	tx.AddJournal(t.journal("post", p, s.container.ID, &next))
+	tx.AddJournal(c.journal("post", p, s.container.ID, &next))
+	return nil
+}
+
+// changeUser changes the user properties of a record within the limits that
+// bind every door.
+func changeUser(o *store.Object, changes []UserChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if o.Properties == nil {
+		o.Properties = make(map[string]string)
+	}
+	for _, c := range changes {
+		if c.Remove {
+			delete(o.Properties, c.Name)
+		} else {
+			o.Properties[c.Name] = c.Value
+		}
+		if c.Name == propMtime {
+			setModified(o, time.Time{})
+		}
+	}
+	if err := checkMeta(o.Properties, "object"); err != nil {
+		return &errs.Error{Op: "trees.PatchProps", Kind: errs.OverQuota, Reason: errs.MetadataFull, Text: errs.TextOf(err), Err: err}
+	}
 	return nil
 }

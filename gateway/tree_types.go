@@ -52,8 +52,9 @@ func (n Node) Name() string {
 	return name[strings.LastIndexByte(name, '/')+1:]
 }
 
-// NodeParts choose the costlier parts of nodes.
-type NodeParts struct{ Props, Locks bool }
+// NodeParts choose the costlier parts of nodes: dead properties, locks, and the
+// user properties of listed objects (a single node always has them).
+type NodeParts struct{ Props, Locks, User bool }
 
 // A DeadProp is a WebDAV property that the server keeps without understanding
 // it. Value is the serialised content of the element with every namespace
@@ -70,9 +71,19 @@ type PropChange struct {
 	Prop   DeadProp // Value and Lang are ignored when Remove
 }
 
+// A UserChange sets or removes one user property: the map that every door
+// shows, see Properties.
+type UserChange struct {
+	Name, Value string
+	Remove      bool
+}
+
 // PropPatch is one atomic change of a node's properties.
 type PropPatch struct {
 	Changes []PropChange
+	// User changes user properties of files and folders; containers have
+	// settings in their place, and take none.
+	User []UserChange
 	// Modified sets the user-visible modification time of a file or a marked
 	// folder; zero: unchanged.
 	Modified   time.Time

@@ -18,6 +18,8 @@ type Query struct {
 	Reverse   bool
 	Direct    bool // leave out rolled-up names and Prefix itself
 	Now       Stamp
+	// Whole decodes objects with their properties, which listings do without.
+	Whole bool
 }
 
 // A Listed name is an object, or a rolled-up prefix in Subdir. Of an object
@@ -111,6 +113,10 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 	var list []Listed
 	s := newScanner(tableObjects, u64(id), q)
 	types := make(interner)
+	decode := func(name string, b []byte) (Object, error) { return decodeListed(name, b, types) }
+	if q.Whole {
+		decode = decodeObject
+	}
 	err := s.each(v, func(name string, item kv.Item) (bool, error) {
 		if list == nil {
 			list = make([]Listed, 0, s.rows)
@@ -119,7 +125,7 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 			if q.Direct {
 				return false, nil
 			}
-			first, err := decodeListed(string(item.First[len(s.base):]), item.Value, types)
+			first, err := decode(string(item.First[len(s.base):]), item.Value)
 			if err != nil {
 				return false, err
 			}
@@ -138,7 +144,7 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 		if q.Direct && name == q.Prefix {
 			return false, nil
 		}
-		o, err := decodeListed(name, item.Value, types)
+		o, err := decode(name, item.Value)
 		if err != nil || o.Expired(q.Now) {
 			return false, err
 		}

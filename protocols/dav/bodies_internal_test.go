@@ -167,7 +167,7 @@ func FuzzDecodeProppatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		patch, verdicts := face.judge(items)
+		patch, verdicts := face.judge(items, false)
 		if len(verdicts) == 0 || len(verdicts) > len(items) || len(patch.Changes) > len(items) {
 			t.Fatalf("%q: %v, %v", body, patch, verdicts)
 		}

@@ -18,9 +18,9 @@ import (
 // itself, and what it writes is replaced by our answer when the adapter
 // failed.
 
-// delegateMkcol makes the folder at ref.
-func (f *Face) delegateMkcol(q *request, ref gateway.Ref, cond gateway.Conditions) error {
-	d := drive{trees: f.trees, objects: f.objects, account: ref.Account, conditions: cond}
+// delegateMkcol makes the folder at ref with the properties of patch.
+func (f *Face) delegateMkcol(q *request, ref gateway.Ref, patch gateway.PropPatch) error {
+	d := drive{trees: f.trees, objects: f.objects, account: ref.Account, conditions: patch.Conditions, patch: patch}
 	return delegate(q, d, ref, nil)
 }
 

@@ -21,6 +21,7 @@ type drive struct {
 	objects    *gateway.Objects
 	account    string
 	conditions gateway.Conditions // of the request, passed on with each change
+	patch      gateway.PropPatch  // of the folder that Mkdir makes
 	// report hears of each failure in full, which the interface flattens to
 	// "absent", "exists" and "denied". It may be nil.
 	report func(error)
@@ -68,7 +69,9 @@ func (d drive) failed(op, name string, err error) error {
 
 // Mkdir implements webdav.FileSystem.
 func (d drive) Mkdir(ctx context.Context, name string, _ os.FileMode) error {
-	return d.failed("mkdir", name, d.trees.MakeFolder(ctx, d.ref(name), d.conditions))
+	patch := d.patch
+	patch.Conditions = d.conditions
+	return d.failed("mkdir", name, d.trees.MakeFolderWith(ctx, d.ref(name), patch))
 }
 
 // RemoveAll implements webdav.FileSystem; an absent name is not an error.

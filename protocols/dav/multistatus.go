@@ -58,9 +58,10 @@ func (f *Face) newView(q *request, body findBody) *view {
 
 // parts tells which costly parts of nodes the answer needs.
 func (v *view) parts() gateway.NodeParts {
-	p := gateway.NodeParts{Props: v.mode != findProp, Locks: v.mode == findAll}
+	p := gateway.NodeParts{Props: v.mode != findProp, User: v.mode != findProp, Locks: v.mode == findAll}
 	for _, want := range v.wanted {
 		p.Props = p.Props || want.live == nil
+		p.User = p.User || want.name.space == nsUser
 		p.Locks = p.Locks || (want.live != nil && want.live.locks)
 	}
 	return p
@@ -122,6 +123,9 @@ func (v *view) appendNames(out []byte, n *gateway.Node) []byte {
 		}
 		out = appendEmpty(out[:mark], liveProps[i].name)
 	}
+	for _, p := range userProps(n) {
+		out = appendEmpty(out, propName{p.Space, p.Name})
+	}
 	for i := range n.Props {
 		out = appendEmpty(out, propName{n.Props[i].Space, n.Props[i].Name})
 	}
@@ -135,6 +139,9 @@ func (v *view) appendAll(out []byte, n *gateway.Node) []byte {
 		if liveProps[i].all {
 			out, _ = liveProps[i].value(out, v, n)
 		}
+	}
+	for _, p := range userProps(n) {
+		out = appendDead(out, &p)
 	}
 	for i := range n.Props {
 		out = appendDead(out, &n.Props[i])
@@ -185,6 +192,11 @@ func (v *view) appendNamed(out []byte, n *gateway.Node) []byte {
 func (w *wanted) appendValue(out []byte, v *view, n *gateway.Node) ([]byte, bool) {
 	if w.live != nil {
 		return w.live.value(out, v, n)
+	}
+	if w.name.space == nsUser {
+		if p, ok := userProp(n, w.name.local); ok {
+			return appendDead(out, &p), true
+		}
 	}
 	for i := range n.Props {
 		if n.Props[i].Name == w.name.local && n.Props[i].Space == w.name.space {

@@ -69,15 +69,6 @@ func (f *Face) sendOptions(w http.ResponseWriter, kind gateway.NodeKind) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// compliance is the value of the DAV header. Class 2 is announced only where
-// locks can be taken: clients that see it lock before every write.
-func (f *Face) compliance() string {
-	if f.cfg.ReadOnly {
-		return "1"
-	}
-	return "1, 2, 3"
-}
-
 // allow is the value of the Allow header for a kind of resource.
 func (f *Face) allow(kind gateway.NodeKind) string {
 	if f.cfg.ReadOnly {

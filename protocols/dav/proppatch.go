@@ -38,7 +38,7 @@ func (f *Face) proppatch(q *request) error {
 	if node.Past {
 		return errs.New("dav.proppatch", errs.Forbidden, protectedProps, "a snapshot does not change")
 	}
-	patch, verdicts := f.judge(items)
+	patch, verdicts := f.judge(items, node.Kind == gateway.NodeContainer)
 	patch.Conditions = cond
 	if failed(verdicts) {
 		if err := f.trees.Check(q.ctx(), ref, cond); err != nil {
@@ -64,20 +64,18 @@ func (f *Face) proppatch(q *request) error {
 
 // judge sorts the instructions: into the change that the gateway makes, and
 // into verdicts about what it need not be asked for. A property that is set
-// or removed twice has one verdict.
-func (f *Face) judge(items []patchItem) (gateway.PropPatch, []verdict) {
+// or removed twice has one verdict. A container has dead properties only.
+func (f *Face) judge(items []patchItem, container bool) (gateway.PropPatch, []verdict) {
 	var patch gateway.PropPatch
 	var verdicts []verdict
 	for _, item := range items {
 		v := verdict{name: item.name}
 		live := findLive(item.name)
 		switch {
+		case live == nil && item.name.space == nsUser && isUserName(item.name.local) && !container:
+			addUser(&patch, item)
 		case live == nil:
-			change := gateway.PropChange{Remove: item.remove, Prop: gateway.DeadProp{Space: item.name.space, Name: item.name.local}}
-			if !item.remove {
-				change.Prop.Value, change.Prop.Lang = item.elem.inner(), item.elem.lang
-			}
-			patch.Changes = append(patch.Changes, change)
+			patch.Changes = append(patch.Changes, deadChange(item))
 		case !live.time || f.protected(item):
 			v.status, v.element = http.StatusForbidden, "cannot-modify-protected-property"
 		case !item.remove:
@@ -109,10 +107,22 @@ func failed(verdicts []verdict) bool {
 	return slices.ContainsFunc(verdicts, func(v verdict) bool { return v.status != 0 })
 }
 
-// sendVerdicts answers 207 with the properties grouped by status, in the
-// order in which each status first occurs. When anything failed, what did not
-// is 424 (RFC 4918 section 11.4).
+// sendVerdicts answers 207 with the verdicts.
 func (f *Face) sendVerdicts(q *request, ref gateway.Ref, verdicts []verdict) {
+	out := append([]byte(nil), multiOpen...)
+	out = append(out, "<D:response><D:href>"...)
+	out = f.appendHref(out, q, ref)
+	out = append(out, "</D:href>"...)
+	out = appendVerdicts(out, verdicts)
+	out = append(out, "</D:response>"...)
+	out = append(out, multiClose...)
+	sendXML(q.w, http.StatusMultiStatus, out)
+}
+
+// appendVerdicts appends the properties grouped by status, in the order in
+// which each status first occurs. When anything failed, what did not is 424
+// (RFC 4918 section 11.4).
+func appendVerdicts(out []byte, verdicts []verdict) []byte {
 	rest := http.StatusOK
 	if failed(verdicts) {
 		rest = http.StatusFailedDependency
@@ -122,19 +132,13 @@ func (f *Face) sendVerdicts(q *request, ref gateway.Ref, verdicts []verdict) {
 			verdicts[i].status = rest
 		}
 	}
-	out := append([]byte(nil), multiOpen...)
-	out = append(out, "<D:response><D:href>"...)
-	out = f.appendHref(out, q, ref)
-	out = append(out, "</D:href>"...)
 	for i, v := range verdicts {
 		if slices.ContainsFunc(verdicts[:i], func(o verdict) bool { return o.status == v.status }) {
 			continue
 		}
 		out = appendGroup(out, v.status, v.element, verdicts[i:])
 	}
-	out = append(out, "</D:response>"...)
-	out = append(out, multiClose...)
-	sendXML(q.w, http.StatusMultiStatus, out)
+	return out
 }
 
 // appendGroup appends the propstat of one status.

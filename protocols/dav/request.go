@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net/http"
@@ -46,7 +47,7 @@ func (f *Face) methodTable() map[string]method {
 		"PUT":       {serve: f.put, write: true},
 		"PROPPATCH": {serve: f.proppatch, write: true},
 		"LOCK":      {serve: f.lock, write: true},
-		"MKCOL":     {serve: f.mkcol, write: true, bodiless: true},
+		"MKCOL":     {serve: f.mkcol, write: true},
 		"DELETE":    {serve: f.delete, write: true, bodiless: true},
 		"COPY":      {serve: f.copyMove, write: true, bodiless: true},
 		"MOVE":      {serve: f.copyMove, write: true, bodiless: true},
@@ -114,9 +115,21 @@ func hasBody(r *http.Request) bool {
 	if r.ContentLength != -1 {
 		return r.ContentLength > 0
 	}
-	var one [1]byte
-	n, _ := io.ReadFull(r.Body, one[:])
-	return n > 0
+	if peeked, ok := r.Body.(*peekedBody); ok {
+		return !peeked.empty
+	}
+	body := &peekedBody{Reader: bufio.NewReaderSize(r.Body, 512), Closer: r.Body}
+	_, err := body.Peek(1)
+	body.empty = err != nil
+	r.Body = body
+	return !body.empty
+}
+
+// peekedBody is a body whose first byte was looked at.
+type peekedBody struct {
+	*bufio.Reader
+	io.Closer
+	empty bool
 }
 
 // asSent returns the request's ref in the spelling of a folder where the path

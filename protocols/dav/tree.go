@@ -7,18 +7,6 @@ import (
 	"entrepot/gateway/errs"
 )
 
-// mkcol serves MKCOL (RFC 4918 section 9.3). A body was refused before.
-func (f *Face) mkcol(q *request) error {
-	cond, err := f.conditions(q)
-	if err != nil {
-		return err
-	}
-	if err := f.mayNameContainers(q.ref); err != nil {
-		return err
-	}
-	return f.delegateMkcol(q, f.resolve(q.ctx(), q.ref), cond)
-}
-
 // delete serves DELETE (RFC 4918 section 9.6).
 func (f *Face) delete(q *request) error {
 	cond, err := f.conditions(q)
