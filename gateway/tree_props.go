@@ -149,7 +149,7 @@ func (c *core) applyPatch(tx *store.Tx, p auth.Principal, s *scope, n *node, pat
 
 // changeUser changes the user properties of a record within the limits that
 // bind every door.
-func changeUser(o *store.Object, changes []UserChange) error {
+func changeUser(o *store.Object, changes []MetaItem) error {
 	if len(changes) == 0 {
 		return nil
 	}

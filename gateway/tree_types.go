@@ -71,9 +71,9 @@ type PropChange struct {
 	Prop   DeadProp // Value and Lang are ignored when Remove
 }
 
-// A UserChange sets or removes one user property: the map that every door
+// A MetaItem sets or removes one user property: the map that every door
 // shows, see Properties.
-type UserChange struct {
+type MetaItem struct {
 	Name, Value string
 	Remove      bool
 }
@@ -83,7 +83,7 @@ type PropPatch struct {
 	Changes []PropChange
 	// User changes user properties of files and folders; containers have
 	// settings in their place, and take none.
-	User []UserChange
+	User []MetaItem
 	// Modified sets the user-visible modification time of a file or a marked
 	// folder; zero: unchanged.
 	Modified   time.Time

@@ -56,7 +56,7 @@ func addUser(patch *gateway.PropPatch, item patchItem) {
 	if !item.remove {
 		text, plain = item.elem.userText()
 	}
-	patch.User = append(patch.User, gateway.UserChange{Name: item.name.local, Value: text, Remove: !plain})
+	patch.User = append(patch.User, gateway.MetaItem{Name: item.name.local, Value: text, Remove: !plain})
 	change := deadChange(item)
 	change.Remove = item.remove || plain
 	patch.Changes = append(patch.Changes, change)
