@@ -7,6 +7,7 @@ import (
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
+	"entrepot/store"
 )
 
 // acl is a parsed access list in the grammar of Swift's X-Container-Read and
@@ -117,11 +118,28 @@ func (a acl) names(p auth.Principal) bool {
 		return false
 	}
 	for _, g := range a.groups {
-		if g == p.Account || g == p.Account+":"+p.User || slices.Contains(p.Groups, g) {
+		if g == p.Account || slices.Contains(p.Groups, g) {
+			return true
+		}
+		account, name, ok := strings.Cut(g, ":")
+		if !ok || account != p.Account {
+			continue
+		}
+		if group, ok := strings.CutPrefix(name, groupPrefix); ok && inGroup(p, group) || store.Fold(name) == store.Fold(p.User) {
 			return true
 		}
 	}
 	return false
+}
+
+// groupPrefix stands before the name of a group where a user's could stand:
+// "account:group-name".
+const groupPrefix = "group-"
+
+// inGroup tells whether the caller is in a group of its account, whose names
+// have no case.
+func inGroup(p auth.Principal, group string) bool {
+	return slices.ContainsFunc(p.Groups, func(g string) bool { return store.Fold(g) == store.Fold(group) })
 }
 
 // reads tells whether the list lets the caller read objects and list names.

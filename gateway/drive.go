@@ -67,7 +67,7 @@ func (c *core) parentIsFolder(v *store.View, id uint64, path string, now store.S
 }
 
 func isMarker(o *store.Object) bool {
-	return o.Content.Size == 0 && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
+	return o.Content.Size == 0 && (strings.HasSuffix(o.Name, "/") || store.IsDirectoryType(o.ContentType))
 }
 
 // node is what the tree finds at a path of a container.

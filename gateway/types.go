@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"entrepot/store"
 )
 
 // A Ref names an account, a container in it, or an object in that: the
@@ -84,21 +86,9 @@ type Object struct {
 	DeleteAt   time.Time // zero: never
 }
 
-// directoryTypes are the content types of folder markers.
-var directoryTypes = []string{"application/directory", "application/x-directory", "application/pseudo-folder"}
-
 // IsDirectoryType tells whether a content type, parameters and case ignored,
 // is one of the three that mark a folder.
-func IsDirectoryType(contentType string) bool {
-	t, _, _ := strings.Cut(contentType, ";")
-	t = strings.TrimSpace(t)
-	for _, d := range directoryTypes {
-		if strings.EqualFold(t, d) {
-			return true
-		}
-	}
-	return false
-}
+func IsDirectoryType(contentType string) bool { return store.IsDirectoryType(contentType) }
 
 // IsMarker tells whether the object marks a folder: a zero-byte object whose
 // name ends in a slash or whose type is a directory type.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 
 	"entrepot/store/kv"
 )
@@ -57,12 +59,13 @@ func recount(v kv.Reader, id uint64) (tally, error) {
 	if err != nil || rows[0] == nil {
 		return nil, err
 	}
-	t := tally{CountContainerObjects: 0, CountContainerBytes: 0, CountContainerLocks: 0, CountContainerHistory: 0, CountContainerExpiring: 0}
+	t := tally{CountContainerObjects: 0, CountContainerBytes: 0, CountContainerLocks: 0, CountContainerHistory: 0, CountContainerExpiring: 0, CountContainerMarkers: 0}
 	types := make(interner)
 	err = allPages(v, kv.Prefix(tableObjects, u64(id)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
 			t[CountContainerObjects]++
-			if o, err := decodeListed("", item.Value, types); err == nil {
+			if o, err := decodeListed(string(item.Row[8:]), item.Value, types); err == nil {
+				t[CountContainerMarkers] += o.marks()
 				t[CountContainerBytes] += o.Content.Size
 				if o.DeleteAt != 0 {
 					t[CountContainerExpiring]++
@@ -105,10 +108,7 @@ func (c *checker) compareCounts(ctx context.Context, what string, of []byte, loc
 		if err != nil {
 			return err
 		}
-		for kind := CountContainerObjects; kind <= CountContainerExpiring; kind++ {
-			if _, counted := want[kind]; !counted {
-				continue
-			}
+		for _, kind := range slices.Sorted(maps.Keys(want)) {
 			have, err := counterAt(v, counterKey(kind, of))
 			if err != nil {
 				return err
@@ -142,6 +142,7 @@ func counted(kind CounterKind) string {
 	return map[CounterKind]string{
 		CountContainerObjects: "objects", CountContainerBytes: "bytes", CountContainerLocks: "locks",
 		CountContainerHistory: "bytes of history", CountContainerExpiring: "objects with a time to live",
+		CountContainerMarkers: "folder markers",
 		CountAccountSpaces: "containers", CountAccountObjects: "objects", CountAccountBytes: "bytes", CountDepotBytes: "bytes",
 	}[kind]
 }

@@ -248,7 +248,7 @@ func needsOfCounter(row, value []byte) ([]need, error) {
 	of := row[1:]
 	switch kind := CounterKind(row[0]); kind {
 	case CountContainerObjects, CountContainerBytes, CountContainerClashes, CountContainerLocks,
-		CountContainerHistory, CountContainerExpiring:
+		CountContainerHistory, CountContainerExpiring, CountContainerMarkers:
 		if len(of) != 8 {
 			return nil, errRow
 		}

@@ -17,6 +17,7 @@ type Query struct {
 	Limit     int
 	Reverse   bool
 	Direct    bool // leave out rolled-up names and Prefix itself
+	Items     bool // leave out objects that only mark folders, see Object.Marks
 	Now       Stamp
 	// Whole decodes objects with their properties, which listings do without.
 	Whole bool
@@ -145,7 +146,7 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 			return false, nil
 		}
 		o, err := decode(name, item.Value)
-		if err != nil || o.Expired(q.Now) {
+		if err != nil || o.Expired(q.Now) || q.Items && o.Marks() {
 			return false, err
 		}
 		list = append(list, Listed{Object: o})

@@ -311,6 +311,7 @@ type Object struct {
 	Headers     map[string]string
 	Properties  map[string]string
 	Content     Content
+	Item        bool // put as an item of a space: listed there even where it looks like a folder's marker
 	unknown     []byte
 }
 
@@ -336,6 +337,7 @@ func (o *Object) encode() []byte {
 	w.Bytes(14, o.Content.MD5[:])
 	w.Bytes(15, o.Content.SHA256[:])
 	w.Bytes(16, o.Content.SHA1)
+	w.Bool(30, o.Item)
 	w.Raw(o.unknown)
 	return w.Finish()
 }
@@ -380,6 +382,8 @@ func decodeListed(name string, b []byte, types interner) (o Object, err error) {
 			copy(o.Content.MD5[:], f.Bytes)
 		case 16:
 			o.Content.SHA1 = f.Clone()
+		case 30:
+			o.Item = f.Bool()
 		}
 		return true
 	})
@@ -425,6 +429,8 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 			copy(o.Content.SHA256[:], f.Bytes)
 		case 16:
 			o.Content.SHA1 = f.Clone()
+		case 30:
+			o.Item = f.Bool()
 		default:
 			return false
 		}

@@ -186,7 +186,12 @@ type Journal struct {
 	MD5       []byte
 	Source    string // copy and move: where it came from
 	Entries   int64  // tree operations: how many rows
-	unknown   []byte
+	// What an audit shows of an object that was put, copied or changed, and
+	// of a container's access list.
+	ContentType string
+	Properties  map[string]string
+	ACL         string // the container's access list, see gateway.Grants
+	unknown     []byte
 }
 
 func (j *Journal) encode() []byte {
@@ -199,6 +204,9 @@ func (j *Journal) encode() []byte {
 	w.Bytes(6, j.MD5)
 	w.String(7, j.Source)
 	w.Int(8, j.Entries)
+	w.String(30, j.ContentType)
+	w.Map(31, j.Properties)
+	w.String(32, j.ACL)
 	w.Raw(j.unknown)
 	return w.Finish()
 }
@@ -223,6 +231,12 @@ func decodeJournal(id uint64, at Stamp, b []byte) (j Journal, err error) {
 			j.Source = f.String()
 		case 8:
 			j.Entries = f.Int()
+		case 30:
+			j.ContentType = f.String()
+		case 31:
+			f.AddTo(&j.Properties)
+		case 32:
+			j.ACL = f.String()
 		default:
 			return false
 		}

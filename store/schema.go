@@ -85,6 +85,7 @@ const (
 	CountContainerHistory CounterKind = 11 // bytes of rows that only snapshots show
 
 	CountContainerExpiring CounterKind = 12 // objects with a time to live
+	CountContainerMarkers  CounterKind = 60 // objects that only mark folders, see Object.Marks
 )
 
 // Queue kinds.

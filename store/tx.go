@@ -152,6 +152,7 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 	}
 	tx.tx.Put(objectKey(c.ID, o.Name), o.encode())
 	tx.expiry(c.ID, old, o)
+	tx.countMarkers(c.ID, o.marks()-old.marks())
 	tx.count(c, objects, bytes)
 }
 
@@ -168,6 +169,7 @@ func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
 	}
 	tx.tx.Delete(objectKey(c.ID, o.Name))
 	tx.expiry(c.ID, o, nil)
+	tx.countMarkers(c.ID, -o.marks())
 	tx.count(c, -1, -o.Content.Size)
 }
 
@@ -177,6 +179,7 @@ func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
 func (tx *Tx) MoveRow(c, d *Container, o *Object, name string, now Stamp) {
 	tx.expiry(c.ID, o, nil)
 	tx.tx.Delete(objectKey(c.ID, o.Name))
+	tx.countMarkers(c.ID, -o.marks())
 	tx.count(c, -1, -o.Content.Size)
 	if c.keeps(o) {
 		tx.keep(c, o, &o.Content)

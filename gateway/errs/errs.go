@@ -81,6 +81,7 @@ const (
 	NoDepot        Reason = "no depot"            // NotFound, Forbidden: no depot takes the container
 	NoDepotForUser Reason = "no depot for user"   // NotFound: the user is unknown or owns no depot
 	NoSnapshot     Reason = "no snapshot"         // NotFound
+	NoStore        Reason = "no store"            // NotFound: an account has no such further store
 	HasSnapshots   Reason = "has snapshots"       // Forbidden: snapshots of it would be lost
 	NoLock         Reason = "no lock"             // Precondition, Conflict: the token is not a lock here
 	NoParent       Reason = "no parent"           // Conflict: the parent folder is missing
