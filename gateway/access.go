@@ -18,7 +18,7 @@ func accountAccess(p auth.Principal, account string) Access {
 		return Access{Read: true, List: true, Write: true, Owner: true}
 	case p.Role == auth.RoleAuditor && p.User != "":
 		return Access{Read: true, List: true}
-	case p.User == "" || p.Account != account:
+	case p.User == "" || p.Account != homeAccount(account):
 		return Access{}
 	case p.Role == auth.RoleOwner:
 		return Access{Read: true, List: true, Write: true, Owner: true}
@@ -67,9 +67,12 @@ func (s *scope) grant(p auth.Principal, ref Ref) error {
 	}
 	if p.Grant != nil {
 		s.access = grantAccess(p.Grant, ref)
-		return nil
+	} else {
+		s.access = containerAccess(p, &s.container, &s.depot, s.hasDepot)
 	}
-	s.access = containerAccess(p, &s.container, &s.depot, s.hasDepot)
+	if s.readOnly {
+		s.access.Write, s.access.Owner = false, false
+	}
 	return nil
 }
 

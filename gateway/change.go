@@ -16,8 +16,10 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 	if err := checkObjectRef(ref); err != nil {
 		return Object{}, err
 	}
-	if err := checkMeta(change.Properties, "object"); err != nil {
-		return Object{}, err
+	if !change.Item {
+		if err := checkMeta(change.Properties, "object"); err != nil {
+			return Object{}, err
+		}
 	}
 	if err := checkHeaders(change.ContentType, change.Headers); err != nil {
 		return Object{}, err
@@ -34,6 +36,12 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 		}
 		if change.ContentType != "" {
 			next.ContentType = change.ContentType
+		}
+		if change.Item {
+			next.Headers, next.DeleteAt = keepHeaders(old.Headers, change.Headers), old.DeleteAt
+			if err := itemFits(&next); err != nil {
+				return err
+			}
 		}
 		setModified(&next, time.Time{})
 		tx.PutObject(&s.container, old, &next, now)

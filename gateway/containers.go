@@ -65,6 +65,9 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 		return false, err
 	}
 	p, now := auth.PrincipalOf(ctx), c.now()
+	if err := c.ensureStore(ctx, ref.Account); err != nil {
+		return false, err
+	}
 	id, err := c.store.NewID()
 	if err != nil {
 		return false, err
@@ -145,6 +148,9 @@ func (c *core) create(tx *store.Tx, p auth.Principal, ref Ref, id, depot uint64,
 	record.Modified = now
 	tx.CreateContainer(record)
 	tx.AddJournal(c.journal("create", p, id, &store.Object{Timestamp: now}))
+	if record.ReadACL != "" || record.WriteACL != "" {
+		tx.AddJournal(c.aclJournal(p, record, now.After(now)))
+	}
 	return nil
 }
 
@@ -203,6 +209,10 @@ func (c *core) update(ctx context.Context, ref Ref, at scope, change ContainerCh
 			return err
 		}
 		tx.PutContainer(&s.container)
+		if change.ReadACL != nil || change.WriteACL != nil {
+			tx.AddJournal(c.aclJournal(p, &s.container, s.container.Modified))
+			return nil
+		}
 		tx.AddJournal(c.journal("settings", p, s.container.ID, &store.Object{Timestamp: s.container.Modified}))
 		return nil
 	})

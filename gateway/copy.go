@@ -23,9 +23,13 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 		put: put{
 			core: o.core, ref: dst, p: auth.PrincipalOf(ctx), now: o.now(),
 			opt: &PutOptions{Size: -1, ContentType: opt.ContentType, Headers: opt.Headers, Properties: opt.Properties,
-				DeleteAt: opt.DeleteAt, Conditions: opt.Target},
+				DeleteAt: opt.DeleteAt, Conditions: opt.Target, Item: opt.Item},
 		},
 		src: src, with: &opt,
+	}
+	c.copies = true
+	if src.Account == dst.Account {
+		c.put.source = src.Container + "/" + src.Object
 	}
 	if err := c.checkArguments(ctx); err != nil {
 		return Object{}, PutResult{}, err
@@ -33,7 +37,22 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 	if err := o.roomOnDisk(); err != nil {
 		return Object{}, PutResult{}, err
 	}
+	if opt.Item && src == dst {
+		return c.stay(ctx)
+	}
 	return c.run(ctx)
+}
+
+// stay is the copy of an item onto itself: it changes nothing.
+func (c *copying) stay(ctx context.Context) (source Object, result PutResult, err error) {
+	err = c.store.View(ctx, func(v *store.View) error {
+		if err := c.readSource(v); err != nil {
+			return err
+		}
+		c.settle()
+		return c.examine(v, c.source.Content.Size, true)
+	})
+	return c.seen(), PutResult{Object: c.seen()}, err
 }
 
 // copying is one Copy on its way: a put whose content is another object's.
@@ -116,7 +135,7 @@ func (c *copying) readSource(v *store.View) error {
 
 // settle works out what the copy carries over.
 func (c *copying) settle() {
-	opt := PutOptions{Size: -1, ContentType: c.with.ContentType, Conditions: c.with.Target, DeleteAt: c.with.DeleteAt}
+	opt := PutOptions{Size: -1, ContentType: c.with.ContentType, Conditions: c.with.Target, DeleteAt: c.with.DeleteAt, Item: c.with.Item}
 	opt.Headers, opt.Properties = c.with.Headers, c.with.Properties
 	if opt.ContentType == "" {
 		opt.ContentType = c.source.ContentType

@@ -39,7 +39,7 @@ func operator(p auth.Principal) error {
 
 // takes tells whether a caller may make containers of an account in a depot.
 func takes(d *store.Depot, p auth.Principal, account string) bool {
-	if d.Account != account || d.Owner == "" || d.Inactive || p.User == "" {
+	if d.Account != homeAccount(account) || d.Owner == "" || d.Inactive || p.User == "" {
 		return false
 	}
 	me := store.Fold(p.User)
@@ -51,9 +51,12 @@ func takes(d *store.Depot, p auth.Principal, account string) bool {
 func (c *core) depotFor(ctx context.Context, p auth.Principal, account string) (uint64, error) {
 	var chosen uint64
 	err := c.store.View(ctx, func(v *store.View) error {
-		a, access, err := c.loadAccount(v, p, account)
+		a, access, err := c.loadAccount(v, p, homeAccount(account))
 		if err != nil {
 			return err
+		}
+		if c.readOnly(p, account) {
+			return refuse(p)
 		}
 		candidates, err := depotsOfAccount(v, p, &a)
 		if err != nil {

@@ -32,6 +32,8 @@ type Config struct {
 	// NoDepotUsers forbids the depot API to make users on demand.
 	NoDepotUsers bool
 	Logger       *slog.Logger
+	// Stores are the stores that every account has; none: the primary one.
+	Stores []StoreInfo
 }
 
 func (c Config) withDefaults() Config {
@@ -50,6 +52,7 @@ func (c Config) withDefaults() Config {
 	if c.TrafficFlush == 0 {
 		c.TrafficFlush = 5 * time.Second
 	}
+	c.Stores = withPrimary(c.Stores)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -64,6 +67,7 @@ type Gateway struct {
 	Trees      *Trees // the drive's view: folders, whole prefixes, properties, locks
 	Depots     *Depots
 	Snapshots  *Snapshots
+	Spaces     *Spaces // what preservation clients see
 
 	core *core
 }
@@ -116,6 +120,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 		Trees:      &Trees{c},
 		Depots:     &Depots{c},
 		Snapshots:  &Snapshots{c},
+		Spaces:     &Spaces{c},
 		core:       c,
 	}, nil
 }

@@ -15,6 +15,7 @@ type scope struct {
 	depot     store.Depot
 	hasDepot  bool
 	access    Access
+	readOnly  bool // the store takes no changes from the caller
 }
 
 // load reads the account and container of ref with the caller's access, and in
@@ -29,6 +30,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 			return scope{}, err
 		}
 		if id == h.id && s.container.ID == h.id && s.container.Depot == h.depot && h.quota == (s.account.Quota != 0) {
+			s.readOnly = c.readOnly(p, ref.Account)
 			return s, s.grant(p, ref)
 		}
 		c.hints.Remove(name)
@@ -66,6 +68,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 		return scope{}, err
 	}
 	c.hints.Add(name, hint{id: id, depot: s.container.Depot, quota: s.account.Quota != 0})
+	s.readOnly = c.readOnly(p, ref.Account)
 	return s, s.grant(p, ref)
 }
 
@@ -100,6 +103,9 @@ func (c *core) loadAccount(v *store.View, p auth.Principal, name string) (store.
 }
 
 func missingAccount(p auth.Principal, name string) error {
+	if home, n := splitStore(name); n != 0 && accountAccess(p, home).List {
+		return errs.New("gateway", errs.NotFound, errs.NoContainer, "") // a store in which nothing was made yet
+	}
 	if knowsAccounts(p) {
 		return errs.New("gateway", errs.NotFound, errs.NoAccount, "")
 	}

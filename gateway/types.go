@@ -181,7 +181,18 @@ type PutOptions struct {
 	// errs.Exists with IsFolder, dead properties and user properties of a
 	// replaced file are kept.
 	Drive bool
+
+	// Item applies the rules of a space's item (names.Item, which is judged
+	// after the caller's rights): properties of a replaced object that are not
+	// sent stay, so does its content type when none is sent; the properties
+	// have at most MaxItemProperties bytes instead of Swift's limits; the
+	// object is listed in its space whatever its type.
+	Item bool
 }
+
+// MaxItemProperties bounds the properties of an item in bytes: names and
+// values, with those that a space shows by itself (type, size, digest, date).
+const MaxItemProperties = 2048
 
 // PutResult is what a write made.
 type PutResult struct {
@@ -197,6 +208,9 @@ type MetaChange struct {
 	ContentType string // "": keep
 	DeleteAt    time.Time
 	Tokens      []string // lock tokens submitted
+	// Item applies the rules of a space's item: headers other than
+	// content-encoding and the time of expiry stay; MaxItemProperties binds.
+	Item bool
 }
 
 // CopyOptions say how Objects.Copy makes the new object.
@@ -208,6 +222,7 @@ type CopyOptions struct {
 	Properties  Properties // win over the source's
 	DeleteAt    time.Time  // zero: the source's, unless NoExpiry
 	NoExpiry    bool       // the copy does not expire
+	Item        bool       // the target's name is judged as PutOptions.Item says
 	Source      Conditions // on the source
 	Target      Conditions // on the destination
 }

@@ -30,6 +30,8 @@ type put struct {
 	// that this one has its own room among them.
 	othersDepot, othersAccount int64
 	reserved                   bool
+	copies                     bool   // the content is another object's
+	source                     string // of a copy within an account: that object, for the audit
 }
 
 // Put stores body under ref and makes it visible in one step: readers see the
@@ -133,14 +135,21 @@ func (w *put) checkArguments(ctx context.Context) error {
 			return errs.New("objects.Put", errs.Exists, errs.IsFolder, "A folder is in the way.")
 		}
 	}
+	if w.opt.Item {
+		if err := w.checkItemName(ctx); err != nil {
+			return err
+		}
+	}
 	if err := checkObjectRef(w.ref); err != nil {
 		return err
 	}
 	if w.opt.Size > w.cfg.MaxObject {
 		return errs.New("objects.Put", errs.TooLarge, "", "Your request is too large.")
 	}
-	if err := checkMeta(w.opt.Properties, "object"); err != nil {
-		return err
+	if !w.opt.Item {
+		if err := checkMeta(w.opt.Properties, "object"); err != nil {
+			return err
+		}
 	}
 	return checkHeaders(w.opt.ContentType, w.opt.Headers)
 }
@@ -202,6 +211,11 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 	}
 	if err := w.conditions(v, locks); err != nil {
 		return err
+	}
+	if w.opt.Item && !w.copies {
+		if err := w.itemProperties(size); err != nil {
+			return err
+		}
 	}
 	if w.opt.Drive {
 		if err := w.driveRules(v, s.container.ID, w.ref.Object, w.old, w.now); err != nil {
@@ -353,6 +367,10 @@ func (w *put) object(content store.Content) *store.Object {
 		Headers:     maps.Clone(w.opt.Headers),
 		Properties:  maps.Clone(w.opt.Properties),
 		Content:     content,
+		Item:        w.opt.Item,
+	}
+	if w.opt.Item {
+		w.keepInSpace(o)
 	}
 	if w.row != nil {
 		o.Written = w.row.Timestamp.After(w.now)
@@ -374,6 +392,9 @@ func (w *put) object(content store.Content) *store.Object {
 		o.Created = store.StampOf(w.opt.Created)
 	}
 	setModified(o, w.opt.Modified)
+	if w.opt.Item && o.Modified == 0 {
+		o.Modified = parseLongTime(o.Properties[propFileModified])
+	}
 	return o
 }
 
@@ -408,7 +429,13 @@ func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 			tx.MarkClash(id)
 		}
 	}
-	tx.AddJournal(w.journal("put", w.p, id, o))
+	action := "put"
+	if w.source != "" {
+		action = "copy"
+	}
+	j := w.journal(action, w.p, id, o)
+	j.Source = w.source
+	tx.AddJournal(j)
 	return nil
 }
 
@@ -416,6 +443,7 @@ func (c *core) journal(action string, p auth.Principal, id uint64, o *store.Obje
 	j := &store.Journal{
 		Container: id, Time: o.Timestamp, Name: o.Name, Action: action, User: p.User,
 		Size: o.Content.Size, MD5: slices.Clone(o.Content.MD5[:]),
+		ContentType: o.ContentType, Properties: maps.Clone(o.Properties),
 	}
 	if p.Address.IsValid() {
 		j.Address = p.Address.String()

@@ -19,6 +19,7 @@ import (
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/depot"
+	"entrepot/protocols/duracloud"
 	"entrepot/protocols/swift"
 )
 
@@ -50,6 +51,10 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	if err != nil {
 		t.Fatal(err)
 	}
+	duraFace, err := duracloud.New(duracloud.Config{Hosts: map[string]string{"127.0.0.1": "test"}}, f.Gateway, f.Auth, nil, f.Clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	allow, err := auth.ParseNetworks([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +66,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	}
 	front, err := protocols.New(protocols.Config{}, protocols.Deps{Log: slog.New(slog.DiscardHandler)},
 		protocols.Mount{Name: "swift", Face: swiftFace}, protocols.Mount{Name: "depot", Face: depotFace},
-		protocols.Mount{Name: "dav", Face: davFace})
+		protocols.Mount{Name: "dav", Face: davFace}, protocols.Mount{Name: "duracloud", Face: duraFace})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -261,7 +261,7 @@ type words struct {
 // refusals are the words of each door; a new door stands here with its own.
 func refusals() map[string]words {
 	common := words{none: 401, wrong: 401, expired: 401, other: 403, readOnly: 403, address: 403}
-	return map[string]words{"swift": common, "dav": common}
+	return map[string]words{"swift": common, "dav": common, "duracloud": common}
 }
 
 func TestS4EveryRouteAsksWhoIsThere(t *testing.T) {

@@ -143,7 +143,7 @@ func counted(kind CounterKind) string {
 		CountContainerObjects: "objects", CountContainerBytes: "bytes", CountContainerLocks: "locks",
 		CountContainerHistory: "bytes of history", CountContainerExpiring: "objects with a time to live",
 		CountContainerMarkers: "folder markers",
-		CountAccountSpaces: "containers", CountAccountObjects: "objects", CountAccountBytes: "bytes", CountDepotBytes: "bytes",
+		CountAccountSpaces:    "containers", CountAccountObjects: "objects", CountAccountBytes: "bytes", CountDepotBytes: "bytes",
 	}[kind]
 }
 

@@ -18,6 +18,7 @@ import (
 	"entrepot/auth"
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
+	"entrepot/protocols/duracloud"
 	"entrepot/store"
 )
 
@@ -55,6 +56,9 @@ type config struct {
 	Swift swiftConfig `toml:"swift"`
 	DAV   davConfig   `toml:"dav"`
 	Depot depotConfig `toml:"depot"`
+
+	DuraCloud duraConfig    `toml:"duracloud"`
+	Stores    []storeConfig `toml:"stores"` // beside the primary one
 }
 
 type logConfig struct {
@@ -119,6 +123,8 @@ func defaults() config {
 		Log:   logConfig{Level: "info", Format: "text"},
 		DAV:   davConfig{Prefix: "/dav"},
 		Depot: depotConfig{RequestTimeWindow: 300 * time.Second},
+
+		DuraCloud: duraConfig{Prefix: duracloud.DefaultPrefix},
 	}
 }
 
@@ -207,11 +213,14 @@ func splitList(s string) []string {
 func (c *config) check() error {
 	for what, list := range map[string][]string{
 		"allow": c.Allow, "trusted_proxies": c.TrustedProxies, "swift.allow": c.Swift.Allow,
-		"dav.allow": c.DAV.Allow, "depot.allow": c.Depot.Allow,
+		"dav.allow": c.DAV.Allow, "depot.allow": c.Depot.Allow, "duracloud.allow": c.DuraCloud.Allow,
 	} {
 		if _, err := auth.ParseNetworks(list); err != nil {
 			return fmt.Errorf("configuration: %s: %w", what, err)
 		}
+	}
+	if err := c.checkStores(); err != nil {
+		return err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("configuration: tls_cert and tls_key go together")

@@ -79,7 +79,7 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 	o.close = append(o.close, o.store.Close)
 	o.gateway, err = gateway.New(ctx, o.store, gateway.Config{
 		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax,
-		EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand, Logger: log,
+		Stores: c.stores(), EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand, Logger: log,
 	})
 	if err != nil {
 		return nil, err

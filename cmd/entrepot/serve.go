@@ -21,6 +21,7 @@ import (
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/depot"
+	"entrepot/protocols/duracloud"
 	"entrepot/protocols/swift"
 )
 
@@ -159,10 +160,15 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	if err != nil {
 		return err
 	}
+	duraFace, err := duracloud.New(s.config.dura(), s.data.gateway, s.auth, s.log, time.Now)
+	if err != nil {
+		return err
+	}
 	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Ready: s.ready},
 		protocols.Mount{Name: "swift", Face: swiftFace, Allow: networks(s.config.Swift.Allow)},
 		depotMount,
 		protocols.Mount{Name: "dav", Face: davFace, Allow: networks(s.config.DAV.Allow)},
+		protocols.Mount{Name: "duracloud", Face: duraFace, Allow: networks(s.config.DuraCloud.Allow)},
 	)
 	return err
 }
@@ -247,6 +253,7 @@ func (s *server) welcome(first firstUser, secrets secretsFromEnv) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "entrepot %s on %s, data in %s\n\n", version(), s.url, s.config.Data)
 	fmt.Fprintf(&b, "  Swift      %s/auth/v1.0\n  WebDAV     %s%s/\n", s.url, s.url, s.config.DAV.Prefix)
+	fmt.Fprintf(&b, "  DuraCloud  %s%s\n", s.url, s.config.DuraCloud.Prefix)
 	if !secrets.depotSalt.Empty() || !secrets.depotHMAC.Empty() {
 		fmt.Fprintf(&b, "  Depot API  %s/RPC2\n", s.url)
 	}

@@ -75,6 +75,7 @@ type Options struct {
 	InlineLimit int        // default: 64 bytes, so that tests use blobs as well
 	Config      gateway.Config
 	Clock       *Clock
+	NoUsers     bool // make none of the users; see Fixture.AddUser
 }
 
 // New returns a fixture that ends with the test.
@@ -127,7 +128,9 @@ func NewWith(tb testing.TB, opt Options) *Fixture {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f.addUsers()
+	if !opt.NoUsers {
+		f.addUsers()
+	}
 	tb.Cleanup(func() {
 		if err := f.Gateway.Close(); err != nil {
 			tb.Error(err)

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"entrepot/gateway"
+	"entrepot/protocols/duracloud"
+)
+
+// duraConfig are the settings of the DuraCloud door.
+type duraConfig struct {
+	Allow  []string `toml:"allow"`
+	Prefix string   `toml:"prefix"` // /durastore
+	// Account is whose spaces callers without credentials see; none: nobody's.
+	Account string `toml:"account"`
+	// Hosts gives host names an account of their own.
+	Hosts     map[string]string `toml:"hosts"`
+	HTTPDates bool              `toml:"http_dates"` // Last-Modified as other doors write it
+	// Type is the kind of storage that clients are told of the primary store;
+	// AMAZON_S3, which every one knows.
+	Type     string `toml:"type"`
+	ReadOnly bool   `toml:"read_only"` // of the primary store, but for administrators
+}
+
+// storeConfig is a store beside the primary one: every account has it, under
+// its own name, a dot and the number.
+type storeConfig struct {
+	ID        int    `toml:"id"`        // 2 to 15
+	Directory string `toml:"directory"` // of its content
+	Type      string `toml:"type"`      // AMAZON_S3, AMAZON_GLACIER, SWIFT_S3, CHRONOPOLIS
+	ReadOnly  bool   `toml:"read_only"`
+}
+
+// knownTypes are the kinds of storage that DuraCloud's clients can read.
+func knownType(name string) bool {
+	switch name {
+	case "", "AMAZON_S3", "AMAZON_GLACIER", "SWIFT_S3", "CHRONOPOLIS":
+		return true
+	}
+	return false
+}
+
+// checkStores finds settings of stores that cannot be.
+func (c *config) checkStores() error {
+	seen := map[int]bool{gateway.PrimaryStore: true}
+	places := map[string]bool{}
+	for _, s := range c.Stores {
+		dir := filepath.Clean(s.Directory)
+		switch {
+		case s.ID < 2 || s.ID > gateway.MaxStore || seen[s.ID]:
+			return fmt.Errorf("configuration: stores: the id %d is not a number of its own from 2 to %d", s.ID, gateway.MaxStore)
+		case !filepath.IsAbs(s.Directory) || places[dir]:
+			return fmt.Errorf("configuration: stores: store %d needs an absolute directory of its own", s.ID)
+		case !knownType(s.Type):
+			return fmt.Errorf("configuration: stores: clients do not know the type %q", s.Type)
+		}
+		seen[s.ID], places[dir] = true, true
+	}
+	if !knownType(c.DuraCloud.Type) {
+		return fmt.Errorf("configuration: duracloud: clients do not know the type %q", c.DuraCloud.Type)
+	}
+	return nil
+}
+
+// stores are all stores, as the gateway takes them.
+func (c *config) stores() []gateway.StoreInfo {
+	list := []gateway.StoreInfo{{ID: gateway.PrimaryStore, Type: c.DuraCloud.Type, ReadOnly: c.DuraCloud.ReadOnly}}
+	for _, s := range c.Stores {
+		list = append(list, gateway.StoreInfo{ID: s.ID, Type: s.Type, ReadOnly: s.ReadOnly})
+	}
+	return list
+}
+
+func (c *config) dura() duracloud.Config {
+	return duracloud.Config{
+		Prefix: c.DuraCloud.Prefix, Account: c.DuraCloud.Account, Hosts: c.DuraCloud.Hosts, HTTPDates: c.DuraCloud.HTTPDates,
+		TrustedProxies: networks(c.TrustedProxies),
+	}
+}

@@ -1,0 +1,240 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// Spaces is what preservation clients see: containers as spaces with one
+// access list, their objects as items, of which folder markers are none unless
+// they were put as items. The rules are DuraCloud's (DuraCloud REST API).
+type Spaces struct{ *core }
+
+// A SpaceStat is a container as such clients see it.
+type SpaceStat struct {
+	Name    string
+	Created time.Time
+	// Items counts what the space lists.
+	Items int64
+	// Access is the caller's.
+	Access Access
+}
+
+// Create makes a space of which its maker may write to, where ref has none;
+// else it changes nothing. Owners of the account, and users whom one of its
+// depots authorises; only then is the name judged (names.Space).
+func (s *Spaces) Create(ctx context.Context, ref Ref) (created bool, err error) {
+	p := auth.PrincipalOf(ctx)
+	if err := s.mayCreate(ctx, p, ref); err != nil {
+		return false, err
+	}
+	if err := names.Space(ref.Container); err != nil {
+		return false, err
+	}
+	at, err := s.find(ctx, ref)
+	if err != nil || at.container.ID != 0 {
+		return false, err
+	}
+	grants := Grants{store.Fold(p.User): RightWrite}
+	if p.Account != homeAccount(ref.Account) {
+		grants = Grants{} // an administrator from elsewhere needs none
+	}
+	change, err := grants.change(&store.Container{Account: ref.Account})
+	if err != nil {
+		return false, err
+	}
+	return (&Containers{s.core}).Create(ctx, ref, change)
+}
+
+// mayCreate refuses callers who may not make a container, or who may not own
+// the one that is there.
+func (s *Spaces) mayCreate(ctx context.Context, p auth.Principal, ref Ref) error {
+	if names.Text(ref.Container) == nil {
+		at, err := s.find(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if at.container.ID != 0 {
+			_, err := s.owned(ctx, p, ref)
+			return err
+		}
+	}
+	if err := s.ensureStore(ctx, ref.Account); err != nil {
+		return err
+	}
+	_, err := s.depotFor(ctx, p, ref.Account)
+	return err
+}
+
+// spacesPage is how many containers are looked at in one step.
+const spacesPage = 1000
+
+// List returns the names of the spaces of an account that the caller may list,
+// in byte order. Callers from elsewhere for whom there is none are refused.
+func (s *Spaces) List(ctx context.Context, account string) ([]string, error) {
+	p := auth.PrincipalOf(ctx)
+	out := []string{}
+	for marker := ""; ; {
+		var n int
+		err := s.store.View(ctx, func(v *store.View) error {
+			list, err := v.Containers(account, store.Query{Marker: marker, Limit: spacesPage})
+			if n = len(list); err != nil || n == 0 {
+				return err
+			}
+			marker = list[n-1].Container.Name
+			return s.listable(v, p, list, func(name string) { out = append(out, name) })
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n < spacesPage {
+			if len(out) == 0 && !member(p, account) {
+				return nil, refuse(p)
+			}
+			return out, nil
+		}
+	}
+}
+
+// member tells whether the caller belongs to the account, or may look into
+// every one.
+func member(p auth.Principal, account string) bool {
+	return p.User != "" && p.Account == homeAccount(account) || accountAccess(p, account).List
+}
+
+// listable passes on the names of those containers that the caller may list.
+func (s *Spaces) listable(v *store.View, p auth.Principal, list []store.NamedContainer, add func(string)) error {
+	depots, found := make([]store.Depot, len(list)), make([]bool, len(list))
+	b := v.Batch()
+	for i := range list {
+		b.Depot(list[i].Container.Depot, &depots[i], &found[i])
+	}
+	if err := b.Do(); err != nil {
+		return err
+	}
+	for i := range list {
+		at := scope{container: list[i].Container, depot: depots[i], hasDepot: found[i]}
+		if err := at.grant(p, Ref{Account: at.container.Account, Container: at.container.Name}); err != nil {
+			return err
+		}
+		if at.access.List {
+			add(at.container.Name)
+		}
+	}
+	return nil
+}
+
+// Get returns a space for a caller who may list it.
+func (s *Spaces) Get(ctx context.Context, ref Ref) (SpaceStat, error) {
+	space, _, err := s.Items(ctx, ref, "", "", 0)
+	return space, err
+}
+
+// MaxItems is the longest page of Items.
+const MaxItems = 1000
+
+// Items returns a space with a page of its items' names: those that begin with
+// prefix and are greater than marker, in byte order, at most limit (and
+// MaxItems).
+func (s *Spaces) Items(ctx context.Context, ref Ref, prefix, marker string, limit int) (SpaceStat, []string, error) {
+	p, now := auth.PrincipalOf(ctx), s.now()
+	if err := names.Text(ref.Container); err != nil {
+		return SpaceStat{}, nil, errNoSpace
+	}
+	var out SpaceStat
+	var items []string
+	err := s.store.View(ctx, func(v *store.View) error {
+		var objects, markers int64
+		at, err := s.load(v, p, ref, func(b *store.Batch, id uint64) {
+			b.Count(store.CountContainerObjects, id, &objects)
+			b.Count(store.CountContainerMarkers, id, &markers)
+		})
+		if err != nil {
+			return err
+		}
+		if err := at.mayList(p); err != nil {
+			return err
+		}
+		out = SpaceStat{Name: at.container.Name, Created: at.container.Created.Time(), Items: objects - markers, Access: at.access}
+		list, err := v.Objects(at.container.ID, store.Query{
+			Prefix: prefix, Marker: marker, Limit: min(limit, MaxItems), Now: now, Items: true,
+		})
+		items = make([]string, len(list))
+		for i := range list {
+			items[i] = list[i].Object.Name
+		}
+		return err
+	})
+	return out, items, err
+}
+
+var errNoSpace = errs.New("spaces", errs.NotFound, errs.NoContainer, "")
+
+// Grants returns the access list of a space for a caller who may list it.
+func (s *Spaces) Grants(ctx context.Context, ref Ref) (Grants, error) {
+	p := auth.PrincipalOf(ctx)
+	var out Grants
+	err := s.store.View(ctx, func(v *store.View) error {
+		at, err := s.load(v, p, ref, nil)
+		if err != nil {
+			return err
+		}
+		out = grantsOf(&at.container)
+		return at.mayList(p)
+	})
+	return out, err
+}
+
+// SetGrants replaces the access list of a space. Owners only. Invalid with
+// BadACL for a right that there is not, or a name that nobody can have.
+func (s *Spaces) SetGrants(ctx context.Context, ref Ref, grants Grants) error {
+	p := auth.PrincipalOf(ctx)
+	at, err := s.owned(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	return s.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		found, err := s.again(tx, p, ref, &at)
+		if err != nil {
+			return err
+		}
+		change, err := grants.change(&found.container)
+		if err != nil {
+			return err
+		}
+		if err := change.apply(&found.container, now); err != nil {
+			return err
+		}
+		tx.PutContainer(&found.container)
+		tx.AddJournal(s.aclJournal(p, &found.container, found.container.Modified))
+		return nil
+	})
+}
+
+// Delete removes a space with all that is in it, in one step. Owners only.
+// Conflict while it has snapshots, Locked while a drive holds a lock in it.
+func (s *Spaces) Delete(ctx context.Context, ref Ref) error {
+	if names.Text(ref.Container) != nil {
+		return errNoSpace
+	}
+	p := auth.PrincipalOf(ctx)
+	return s.detach(ctx, p, ref, func(tx *store.Tx, at *scope, now store.Stamp) error {
+		if at.container.HasSnapshots() {
+			return errs.New("spaces", errs.Conflict, errs.HasSnapshots, "Destroy the snapshots of the space before it.")
+		}
+		return s.holdsTree(&tx.View, p, at, "", nil, now)
+	})
+}
+
+// aclJournal is the audit record of a container's access list as it now is.
+func (c *core) aclJournal(p auth.Principal, k *store.Container, at store.Stamp) *store.Journal {
+	j := c.journal("acl", p, k.ID, &store.Object{Timestamp: at})
+	j.ACL = grantsOf(k).Text()
+	return j
+}

@@ -1,0 +1,150 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/store"
+)
+
+// PrimaryStore is the number of the store that an account itself is.
+const PrimaryStore = 1
+
+// MaxStore is the highest number of a store.
+const MaxStore = 15
+
+// A StoreInfo describes one of the stores that every account has. The primary
+// one is the account itself; store n of account a is the account "a.n", whose
+// content lies in a content engine of its own.
+type StoreInfo struct {
+	ID int // PrimaryStore, or 2 to MaxStore
+	// Type is the kind of storage that clients are told; "": AMAZON_S3.
+	Type string
+	// ReadOnly refuses all changes but those of administrators.
+	ReadOnly bool
+}
+
+// defaultStoreType is what every client ever made knows.
+const defaultStoreType = "AMAZON_S3"
+
+// splitStore takes the number of a further store off an account's name; 0 for
+// the account itself.
+func splitStore(account string) (home string, id int) {
+	i := strings.LastIndexByte(account, '.')
+	if i <= 0 {
+		return account, 0
+	}
+	n, err := strconv.ParseUint(account[i+1:], 10, 8)
+	if err != nil || n <= PrimaryStore || account[i+1] == '0' {
+		return account, 0
+	}
+	return account[:i], int(n)
+}
+
+// homeAccount is the account that a further store belongs to; the account
+// itself for others.
+func homeAccount(account string) string {
+	home, _ := splitStore(account)
+	return home
+}
+
+// storeAccount is the account that is store id of an account.
+func storeAccount(account string, id int) string {
+	if id == PrimaryStore {
+		return account
+	}
+	return account + "." + strconv.Itoa(id)
+}
+
+// Store finds a store of an account by its number as clients write it, "" for
+// the primary one, and returns the account that it is. NotFound with NoStore
+// when there is none.
+func (s *Spaces) Store(account, id string) (string, StoreInfo, error) {
+	n, err := strconv.Atoi(id)
+	if id == "" {
+		n, err = PrimaryStore, nil
+	}
+	for _, info := range s.cfg.Stores {
+		if err == nil && info.ID == n {
+			return storeAccount(account, n), info, nil
+		}
+	}
+	return "", StoreInfo{}, errs.New("spaces", errs.NotFound, errs.NoStore, "No store exists with ID "+id)
+}
+
+// Stores lists the stores of an account, the primary one first, for its users
+// and for those of others who may list one of its spaces.
+func (s *Spaces) Stores(ctx context.Context, account string) ([]StoreInfo, error) {
+	p := auth.PrincipalOf(ctx)
+	if p.User == "" {
+		return nil, refuse(p)
+	}
+	if !member(p, account) {
+		if _, err := s.List(ctx, account); err != nil {
+			return nil, err
+		}
+	}
+	return s.cfg.Stores, nil
+}
+
+// storeOf is the store that an account is; the primary one for accounts of
+// their own, nil for a store that is not configured.
+func (c *core) storeOf(account string) *StoreInfo {
+	_, n := splitStore(account)
+	for i := range c.cfg.Stores {
+		if id := c.cfg.Stores[i].ID; id == n || n == 0 && id == PrimaryStore {
+			return &c.cfg.Stores[i]
+		}
+	}
+	return nil
+}
+
+// readOnly tells whether an account is a store that takes no changes from the
+// caller.
+func (c *core) readOnly(p auth.Principal, account string) bool {
+	info := c.storeOf(account)
+	return info != nil && info.ReadOnly && (p.Role != auth.RoleAdmin || p.User == "")
+}
+
+// ensureStore makes the record of a further store's account when a first
+// container is to be made in it.
+func (c *core) ensureStore(ctx context.Context, account string) error {
+	home, n := splitStore(account)
+	if n == 0 {
+		return nil
+	}
+	if c.storeOf(account) == nil {
+		return errs.New("spaces", errs.NotFound, errs.NoStore, "No store exists with ID "+strconv.Itoa(n))
+	}
+	now := c.now()
+	return c.store.Update(ctx, []store.Guard{store.LockAccount(account, false)}, func(tx *store.Tx) error {
+		_, found, err := tx.Account(account)
+		if err != nil || found {
+			return err
+		}
+		if _, found, err = tx.Account(home); err == nil && found {
+			tx.PutAccount(&store.Account{Name: account, Created: now})
+		}
+		return err
+	})
+}
+
+// withPrimary sorts stores by number and fills in what was not set; the
+// primary one is always among them.
+func withPrimary(list []StoreInfo) []StoreInfo {
+	out := slices.Clone(list)
+	if !slices.ContainsFunc(out, func(s StoreInfo) bool { return s.ID == PrimaryStore }) {
+		out = append(out, StoreInfo{ID: PrimaryStore})
+	}
+	slices.SortFunc(out, func(a, b StoreInfo) int { return a.ID - b.ID })
+	for i := range out {
+		if out[i].Type == "" {
+			out[i].Type = defaultStoreType
+		}
+	}
+	return out
+}
