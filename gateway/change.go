@@ -55,32 +55,6 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 	return out, err
 }
 
-// Delete removes an object with its dead properties and locks.
-func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
-	if err := checkObjectRef(ref); err != nil {
-		return err
-	}
-	return o.change(ctx, ref, true, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
-		gone := *old
-		gone.Timestamp = old.Timestamp.After(now)
-		tx.DeleteObject(&s.container, old, gone.Timestamp)
-		tx.AddJournal(o.journal("delete", p, s.container.ID, &gone))
-		return o.forgetPath(tx, s.container.ID, ref.Object)
-	})
-}
-
-// forgetPath drops the dead properties and the locks of a removed object.
-func (c *core) forgetPath(tx *store.Tx, id uint64, path string) error {
-	if err := tx.DeleteProps(id, path); err != nil {
-		return err
-	}
-	locks, err := tx.LocksAt(id, path)
-	for i := range locks {
-		tx.DeleteLock(&locks[i])
-	}
-	return err
-}
-
 // change runs fn in a transaction on a live object that the caller may write
 // and that no lock of somebody else protects; removes says that fn takes the
 // name out of its folder.

@@ -29,6 +29,8 @@ var (
 	Refuse         = refuse
 	Answers        = answers
 	Sentences      = sentences
+	DeleteLines    = deleteLines
+	DeleteTarget   = deleteTarget
 )
 
 // Cause names a row of Answers.

@@ -47,6 +47,20 @@ func level(ref gateway.Ref) (routes func(method string) route, allow string) {
 	return accountRoute, accountAllow
 }
 
+// queryRoute finds the route of a request whose query gives it another meaning
+// than its method and path have.
+func queryRoute(r *http.Request, ref gateway.Ref) (route, bool) {
+	for key := range params(r.URL.RawQuery) {
+		switch {
+		case key == "bulk-delete" && ref.Container == "" && (r.Method == http.MethodPost || r.Method == http.MethodDelete):
+			return route{"objects.DeleteMany", (*Face).bulkDelete}, true
+		case key == "extract-archive" && r.Method == http.MethodPut:
+			return route{"objects.Extract", (*Face).extractArchive}, true
+		}
+	}
+	return route{}, false
+}
+
 func objectRoute(method string) route {
 	switch method {
 	case http.MethodGet:
@@ -189,6 +203,11 @@ func (f *Face) dispatch(w http.ResponseWriter, r *http.Request) error {
 	}
 	routes, allow := level(ref)
 	rt := routes(r.Method)
+	if r.URL.RawQuery != "" {
+		if special, ok := queryRoute(r, ref); ok {
+			rt = special
+		}
+	}
 	if rt.handle == nil {
 		return notAllowed(allow, "")
 	}

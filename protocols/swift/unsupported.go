@@ -32,8 +32,6 @@ var unsupportedParams = [...]struct {
 	param  string
 	values []string // refused values; none: any
 }{
-	{isAny, "bulk-delete", nil},
-	{isAny, "extract-archive", nil},
 	{isContainer, "versions", nil},
 	{isObject, "version-id", nil},
 	{isObject, "multipart-manifest", []string{"put", "delete"}},

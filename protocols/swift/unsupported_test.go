@@ -38,9 +38,6 @@ func TestWhatWouldLoseDataIsRefused(t *testing.T) {
 		{"POST", "", container, headers("X-Versions-Enabled", "false"), 0},
 		{"POST", "", container, headers("X-Container-Sync-To", "//realm/cluster/a/c"), 400},
 		{"POST", "", account, headers("X-Account-Access-Control", "{}"), 501},
-		{"POST", "bulk-delete", account, nil, 501},
-		{"DELETE", "bulk-delete=1", account, nil, 501},
-		{"PUT", "extract-archive=tar", container, nil, 501},
 		{"POST", "", container, headers("Content-Type", "text/plain"), 0},
 		{"GET", "temp_url_sig=x&temp_url_expires=1", object, nil, 0},
 	}

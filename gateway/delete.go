@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
+	"entrepot/store"
+)
+
+// Delete removes an object with its dead properties and locks.
+func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
+	if err := checkObjectRef(ref); err != nil {
+		return err
+	}
+	return o.change(ctx, ref, true, tokens, o.remove)
+}
+
+// remove takes a live object out of its container.
+func (c *core) remove(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+	gone := *old
+	gone.Timestamp = old.Timestamp.After(now)
+	tx.DeleteObject(&s.container, old, gone.Timestamp)
+	tx.AddJournal(c.journal("delete", p, s.container.ID, &gone))
+	return c.forgetPath(tx, s.container.ID, old.Name)
+}
+
+// forgetPath drops the dead properties and the locks of a removed object.
+func (c *core) forgetPath(tx *store.Tx, id uint64, path string) error {
+	if err := tx.DeleteProps(id, path); err != nil {
+		return err
+	}
+	locks, err := tx.LocksAt(id, path)
+	for i := range locks {
+		tx.DeleteLock(&locks[i])
+	}
+	return err
+}
+
+// deleteBatch is how many objects one transaction of DeleteMany removes.
+const deleteBatch = 500
+
+// DeleteMany removes objects of one container in order, each as Delete does
+// without lock tokens, in few transactions. The result holds the outcome of
+// each name. When ctx ends, names that were not reached have its error.
+func (o *Objects) DeleteMany(ctx context.Context, container Ref, objects []string) []error {
+	results := make([]error, len(objects))
+	for from := 0; from < len(objects); {
+		n := distinct(objects[from:min(from+deleteBatch, len(objects))])
+		part := results[from : from+n]
+		if err := o.deleteBatch(ctx, container, objects[from:from+n], part); err != nil {
+			for i := range part {
+				part[i] = err
+			}
+		}
+		from += n
+	}
+	return results
+}
+
+// distinct returns how many names there are before the first that comes again.
+func distinct(list []string) int {
+	seen := make(map[string]bool, len(list))
+	for i, name := range list {
+		if seen[name] {
+			return i
+		}
+		seen[name] = true
+	}
+	return len(list)
+}
+
+// deleteBatch removes objects in one transaction, which excludes all others
+// from the container. It returns what stopped all of them.
+func (o *Objects) deleteBatch(ctx context.Context, ref Ref, objects []string, results []error) error {
+	if err := names.Container(ref.Container); err != nil {
+		return err
+	}
+	p, now := auth.PrincipalOf(ctx), o.now()
+	at, err := o.locate(ctx, p, ref)
+	if err != nil {
+		return err
+	}
+	return o.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
+		rows, found := make([]store.Object, len(objects)), make([]bool, len(objects))
+		var locks int64
+		s, err := o.load(&tx.View, p, ref, func(b *store.Batch, id uint64) {
+			b.Count(store.CountContainerLocks, id, &locks)
+			for i, name := range objects {
+				if results[i] = names.Object(name); results[i] == nil {
+					b.Object(id, name, &rows[i], &found[i])
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.mayWrite(p); err != nil {
+			return err
+		}
+		if !s.same(&at) {
+			return errs.New("objects.DeleteMany", errs.NotFound, errs.NoContainer, "")
+		}
+		for i := range objects {
+			switch {
+			case results[i] != nil:
+				continue
+			case !found[i] || rows[i].Expired(now):
+				results[i] = errs.New("objects.DeleteMany", errs.NotFound, errs.NoObject, "")
+				continue
+			case locks != 0:
+				err := o.holdsLocks(&tx.View, p, &s, objects[i], true, nil, now)
+				if errs.Of(err) == errs.Locked {
+					results[i] = err
+					continue
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if err := o.remove(tx, &s, &rows[i], p, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
