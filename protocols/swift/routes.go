@@ -32,7 +32,8 @@ func (f *Face) routes() []mounted {
 	}
 }
 
-// storageRules are the access rules below /v1 and its alias.
+// storageRules are the access rules below /v1 and its alias. A POST of a form
+// to a container or an object asks for the form's signature instead.
 func storageRules(root string) []httpkit.Rule {
 	account := root + "/AUTH_{account}"
 	container := account + "/{container}"
@@ -45,5 +46,10 @@ func storageRules(root string) []httpkit.Rule {
 		{Path: container, Methods: "OPTIONS", Access: httpkit.Public},
 		{Path: object, Methods: "GET HEAD PUT POST DELETE COPY", Access: httpkit.Caller},
 		{Path: object, Methods: "OPTIONS", Access: httpkit.Public},
+		{Path: object + "?temp_url_sig&temp_url_expires", Methods: "GET HEAD PUT POST DELETE", Access: httpkit.Signature},
+		{Path: account + "?bulk-delete", Methods: "POST DELETE", Access: httpkit.Entries},
+		{Path: account + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
+		{Path: container + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
+		{Path: object + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
 	}
 }

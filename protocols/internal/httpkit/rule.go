@@ -24,6 +24,9 @@ const (
 	Admin Access = "admin"
 	// Signature takes a signed address or form, which decides alone.
 	Signature Access = "signature"
+	// Entries takes what Caller takes and judges every entry of a list by
+	// itself: the answer is a report, which holds the refusals.
+	Entries Access = "entries"
 	// Proof takes a signed body from listed addresses.
 	Proof Access = "proof"
 )
@@ -31,7 +34,7 @@ const (
 // valid tells whether a is one of the kinds.
 func (a Access) valid() bool {
 	switch a {
-	case Public, Address, Login, Caller, Admin, Signature, Proof:
+	case Public, Address, Login, Caller, Admin, Signature, Entries, Proof:
 		return true
 	}
 	return false
