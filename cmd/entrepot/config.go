@@ -75,6 +75,7 @@ type davConfig struct {
 	Prefix        string        `toml:"prefix"`         // /dav
 	PublicHosts   []string      `toml:"public_hosts"`   // further authorities in Destination and If
 	ReadOnly      bool          `toml:"read_only"`      //
+	PartialUpdate bool          `toml:"partial_update"` // PATCH of parts of files
 	InfinityLimit int           `toml:"infinity_limit"` // resources that Depth infinity lists; 10000
 	LockDefault   time.Duration `toml:"lock_default"`   // 1h
 	LockMax       time.Duration `toml:"lock_max"`       // 24h
@@ -270,7 +271,7 @@ func (c *config) front() protocols.Config {
 func (c *config) dav() dav.Config {
 	return dav.Config{
 		Prefix: c.DAV.Prefix, PublicHosts: c.DAV.PublicHosts, TrustedProxies: networks(c.TrustedProxies),
-		InfinityLimit: c.DAV.InfinityLimit, ReadOnly: c.DAV.ReadOnly,
+		InfinityLimit: c.DAV.InfinityLimit, ReadOnly: c.DAV.ReadOnly, Partial: c.DAV.PartialUpdate,
 	}
 }
 

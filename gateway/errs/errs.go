@@ -98,6 +98,7 @@ const (
 	BadName        Reason = "bad name"            // Invalid
 	BadMetadata    Reason = "bad metadata"        // Invalid: property count, name or value limits
 	BadACL         Reason = "bad acl"             // Invalid
+	BadRange       Reason = "bad range"           // Invalid: a part that lies behind the end
 	BadLimit       Reason = "bad limit"           // Invalid: a depot limit that cannot be
 	BadDepotID     Reason = "bad depot id"        // Conflict: a wished depot id that cannot be given
 	Replayed       Reason = "replayed"            // Conflict: the same signed request came before

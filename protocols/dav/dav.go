@@ -44,6 +44,9 @@ type Config struct {
 	// FixedContainers refuses MKCOL, MOVE, COPY and DELETE of first-level
 	// folders.
 	FixedContainers bool
+	// Partial serves PATCH with an X-Update-Range: a part of a file is
+	// replaced. It is for the few clients that ask for it.
+	Partial bool
 	// ReadOnly refuses every change, and announces compliance class 1 only.
 	ReadOnly bool
 }

@@ -92,6 +92,14 @@ func TestScripts(t *testing.T) {
 	}, "testdata/*.txt")
 }
 
+// The scripts of what settings switch on.
+func TestScriptsOfExtensions(t *testing.T) {
+	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
+		f := newFixture(t, dav.Config{Partial: true})
+		return protocoltest.Fixture{Handler: httpkitEvents(f.handler), Advance: func(d time.Duration) { f.Clock.Advance(d) }}
+	}, "testdata/extensions/*.txt")
+}
+
 // takeSnapshots makes the container p with two snapshots of what was in it.
 func (f *fixture) takeSnapshots(t *testing.T) {
 	t.Helper()

@@ -21,7 +21,6 @@ const (
 	infiniteDepth   errs.Reason = "infinite depth"   // Forbidden: a tree too large to list at once
 	protectedProps  errs.Reason = "protected"        // Forbidden: properties of what never changes
 	lockConflict    errs.Reason = "lock conflict"    // Locked: a LOCK meets another lock
-	badRange        errs.Reason = "bad range"        // Invalid: a Range outside the content
 	retryAfterDelay             = 5 * time.Second    // when nothing better is known
 	errorNamespace              = "urn:entrepot:dav" // of the text in error bodies
 	statusClosed                = 499                // the client went away; only the log sees it
@@ -49,7 +48,7 @@ var outcomes = map[cause]outcome{
 	{errs.Invalid, foreignURL}:          {status: http.StatusBadGateway},
 	{errs.Invalid, bodyRefused}:         {status: http.StatusUnsupportedMediaType},
 	{errs.Invalid, methodUnknown}:       {status: http.StatusNotImplemented},
-	{errs.Invalid, badRange}:            {status: http.StatusRequestedRangeNotSatisfiable},
+	{errs.Invalid, errs.BadRange}:       {status: http.StatusRequestedRangeNotSatisfiable},
 	{errs.Unauthenticated, ""}:          {status: http.StatusUnauthorized},
 	{errs.Forbidden, ""}:                {status: http.StatusForbidden},
 	{errs.Forbidden, infiniteDepth}:     {status: http.StatusForbidden, element: "propfind-finite-depth"},

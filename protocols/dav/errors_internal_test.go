@@ -32,7 +32,7 @@ func TestOutcomes(t *testing.T) {
 		{errs.Invalid, foreignURL, 502, ""},
 		{errs.Invalid, bodyRefused, 415, ""},
 		{errs.Invalid, methodUnknown, 501, ""},
-		{errs.Invalid, badRange, 416, ""},
+		{errs.Invalid, errs.BadRange, 416, ""},
 		{errs.Unauthenticated, "", 401, ""},
 		{errs.Forbidden, "", 403, ""},
 		{errs.Forbidden, errs.Nested, 403, ""},

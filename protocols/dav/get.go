@@ -69,7 +69,7 @@ func (f *Face) getFile(q *request, ref gateway.Ref, cond gateway.Conditions) err
 	err = httpkit.ServeContent(q.w, q.r, content, object.ContentType, httpkit.ContentOptions{IfRange: true})
 	var outside *httpkit.RangeError
 	if errors.As(err, &outside) {
-		return &errs.Error{Op: "dav.get", Kind: errs.Invalid, Reason: badRange, Text: "the range lies outside the file", Err: err}
+		return &errs.Error{Op: "dav.get", Kind: errs.Invalid, Reason: errs.BadRange, Text: "the range lies outside the file", Err: err}
 	}
 	return err
 }

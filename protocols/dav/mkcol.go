@@ -118,4 +118,9 @@ func (f *Face) compliance() string {
 }
 
 // extensions are the tokens of what settings switch on.
-func (f *Face) extensions() []string { return nil }
+func (f *Face) extensions() []string {
+	if f.cfg.Partial {
+		return []string{"sabredav-partialupdate"}
+	}
+	return nil
+}

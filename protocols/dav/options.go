@@ -65,6 +65,7 @@ func (f *Face) sendOptions(w http.ResponseWriter, kind gateway.NodeKind) {
 	h["MS-Author-Via"] = []string{"DAV"}
 	h.Set("Allow", f.allow(kind))
 	h.Set("Accept-Ranges", "bytes")
+	f.announcePartial(h)
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 }
@@ -74,17 +75,21 @@ func (f *Face) allow(kind gateway.NodeKind) string {
 	if f.cfg.ReadOnly {
 		return "OPTIONS, GET, HEAD, PROPFIND"
 	}
+	patch := ""
+	if f.cfg.Partial {
+		patch = ", PATCH"
+	}
 	switch kind {
 	case kindPast:
 		return "OPTIONS, GET, HEAD, PROPFIND, COPY"
 	case kindUnmapped:
 		return "OPTIONS, PUT, MKCOL, LOCK"
 	case gateway.NodeFile:
-		return "OPTIONS, GET, HEAD, PUT, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
+		return "OPTIONS, GET, HEAD, PUT, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK" + patch
 	case gateway.NodeRoot, gateway.NodeContainer, gateway.NodeFolder:
 		return "OPTIONS, GET, HEAD, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
 	}
-	return "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
+	return "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK" + patch
 }
 
 // Root answers OPTIONS and PROPFIND for the collections above the prefix, "/"

@@ -40,7 +40,7 @@ type method struct {
 }
 
 func (f *Face) methodTable() map[string]method {
-	return map[string]method{
+	methods := map[string]method{
 		"GET":       {serve: f.get},
 		"HEAD":      {serve: f.get},
 		"PROPFIND":  {serve: f.propfind},
@@ -53,6 +53,10 @@ func (f *Face) methodTable() map[string]method {
 		"MOVE":      {serve: f.copyMove, write: true, bodiless: true},
 		"UNLOCK":    {serve: f.unlock, write: true, bodiless: true},
 	}
+	if f.cfg.Partial {
+		methods["PATCH"] = method{serve: f.patch, write: true}
+	}
+	return methods
 }
 
 // foreignMethods are known to HTTP and its WebDAV extensions but not built:

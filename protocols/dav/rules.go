@@ -1,6 +1,10 @@
 package dav
 
-import "entrepot/protocols/internal/httpkit"
+import (
+	"strings"
+
+	"entrepot/protocols/internal/httpkit"
+)
 
 const (
 	readMethods = "GET HEAD PROPFIND"
@@ -8,8 +12,9 @@ const (
 )
 
 // rules are the access rules of a mount: of the listing of containers, of a
-// container, and of what lies in one.
-func (m *mount) rules() []httpkit.Rule {
+// container, and of what lies in one, where further methods are served.
+func (m *mount) rules(further ...string) []httpkit.Rule {
+	treeMethods := strings.Join(append([]string{treeMethods}, further...), " ")
 	root := m.path + "/"
 	paths := []string{root, root + "{container}", root + "{container}/{object}"}
 	methods := []string{readMethods, treeMethods, treeMethods}
