@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
@@ -12,10 +14,25 @@ import (
 )
 
 // Create makes a depot for a user. Operators and administrators only, as for
-// every call of Depots. A user that does not exist is made, without a password
-// and with an account of its own name. Invalid with BadLimit, Conflict with
+// every call of Depots that says nothing else. A user that does not exist is
+// made, without a password and with an account of its own name; where that is
+// forbidden, NotFound with NoUser. Invalid with BadLimit, Conflict with
 // BadDepotID.
 func (d *Depots) Create(ctx context.Context, opt DepotOptions, call DepotCall) (Depot, error) {
+	if err := names.User(opt.User); err != nil {
+		return Depot{}, err
+	}
+	return d.newDepot(ctx, opt, call, store.LockUser(opt.User), store.LockAccount(opt.User, false))
+}
+
+// CreateWithoutOwner makes a depot that nobody owns, for Assign to give away.
+// It takes no containers, and no user's list shows it.
+func (d *Depots) CreateWithoutOwner(ctx context.Context, opt DepotOptions, call DepotCall) (Depot, error) {
+	opt.User, opt.Users = "", nil
+	return d.newDepot(ctx, opt, call)
+}
+
+func (d *Depots) newDepot(ctx context.Context, opt DepotOptions, call DepotCall, guards ...store.Guard) (Depot, error) {
 	if err := d.checkCreate(ctx, &opt, &call); err != nil {
 		return Depot{}, err
 	}
@@ -24,8 +41,7 @@ func (d *Depots) Create(ctx context.Context, opt DepotOptions, call DepotCall) (
 		return Depot{}, err
 	}
 	now := d.now()
-	guards := append(replayGuards(call),
-		store.LockUser(opt.User), store.LockAccount(opt.User, false), store.LockSequence(store.SequenceDepot))
+	guards = append(append(guards, replayGuards(call)...), store.LockSequence(store.SequenceDepot))
 	var out Depot
 	err = d.withNewDepot(ctx, guards, opt.ID, func(tx *store.Tx, id uint64) error {
 		if err := once(tx, call, now); err != nil {
@@ -37,9 +53,12 @@ func (d *Depots) Create(ctx context.Context, opt DepotOptions, call DepotCall) (
 		if _, err := tx.NextInSequence(store.SequenceDepot, id); err != nil {
 			return err
 		}
-		owner, err := d.ownerOf(tx, opt.User, version, now)
-		if err != nil {
-			return err
+		var owner store.User
+		if opt.User != "" {
+			var err error
+			if owner, err = d.ownerOf(tx, opt.User, version, now); err != nil {
+				return err
+			}
 		}
 		record := &store.Depot{
 			ID: id, Owner: owner.Name, Account: owner.Account, Created: now, Contract: opt.Contract,
@@ -59,22 +78,14 @@ func (d *Depots) checkCreate(ctx context.Context, opt *DepotOptions, call *Depot
 	if err := operator(auth.PrincipalOf(ctx)); err != nil {
 		return err
 	}
-	if err := names.User(opt.User); err != nil {
-		return err
-	}
 	if err := checkCall(call); err != nil {
 		return err
 	}
-	if len([]rune(opt.Contract)) > maxContract {
-		return errs.New("depots", errs.Invalid, errs.NameTooLong, "The contract number is too long.")
+	if err := checkContract(opt.Contract); err != nil {
+		return err
 	}
-	if len(opt.Users) > maxDepotUsers {
-		return errs.New("depots", errs.Invalid, errs.NameTooLong, "The list of users is too long.")
-	}
-	for _, u := range opt.Users {
-		if err := names.User(u); err != nil {
-			return err
-		}
+	if err := checkUsers(opt.Users); err != nil {
+		return err
 	}
 	if opt.ID > math.MaxInt64 {
 		return errs.New("depots.Create", errs.Conflict, errs.BadDepotID, "")
@@ -87,22 +98,29 @@ func (d *Depots) checkCreate(ctx context.Context, opt *DepotOptions, call *Depot
 	return nil
 }
 
-// settle judges limits and fills in the default of traffic.
-func (l *DepotLimits) settle() error {
-	if l.Storage <= 0 || l.Traffic < 0 {
-		return errs.New("depots", errs.Invalid, errs.BadLimit, "")
+func checkContract(number string) error {
+	if utf8.RuneCountInString(number) > maxContract {
+		return errs.New("depots", errs.Invalid, errs.NameTooLong, "The contract number is too long.")
 	}
-	if l.Traffic == 0 {
-		l.Traffic = math.MaxInt64
-		if l.Storage <= math.MaxInt64/trafficFactor {
-			l.Traffic = l.Storage * trafficFactor
+	return nil
+}
+
+// checkUsers judges a list of names to be authorised; they need not be users
+// yet.
+func checkUsers(list []string) error {
+	if len(list) > maxDepotUsers {
+		return errs.New("depots", errs.Invalid, errs.NameTooLong, "The list of users is too long.")
+	}
+	for _, u := range list {
+		if err := names.User(u); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 func checkCall(call *DepotCall) error {
-	if len([]rune(call.Note)) > maxNote {
+	if utf8.RuneCountInString(call.Note) > maxNote {
 		return errs.New("depots", errs.Invalid, errs.NameTooLong, "The note is too long.")
 	}
 	return nil
@@ -123,7 +141,7 @@ func (d *Depots) ownerOf(tx *store.Tx, name string, version uint64, now store.St
 		return u, err
 	}
 	if d.cfg.NoDepotUsers {
-		return u, errNoDepotForUser
+		return u, errNoUser
 	}
 	if err := names.Account(name); err != nil {
 		return u, err
@@ -145,15 +163,7 @@ func (d *Depots) ownerOf(tx *store.Tx, name string, version uint64, now store.St
 // spellings of one name.
 func cleanUsers(list []string, owner string) []string {
 	out := slices.Clone(list)
-	slices.SortStableFunc(out, func(a, b string) int {
-		if a, b := store.Fold(a), store.Fold(b); a != b {
-			if a < b {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b string) int { return strings.Compare(store.Fold(a), store.Fold(b)) })
 	out = slices.CompactFunc(out, func(a, b string) bool { return store.Fold(a) == store.Fold(b) })
 	return slices.DeleteFunc(out, func(u string) bool { return store.Fold(u) == store.Fold(owner) })
 }

@@ -8,8 +8,12 @@ import (
 	"entrepot/store"
 )
 
-// maxSpaces is how many containers one depot may have to be deleted at once.
-const maxSpaces = 10_000
+// How many containers one depot may have to be deleted at once, and how many
+// one call may name.
+const (
+	maxSpaces       = 10_000
+	maxSpacesOfCall = 1000
+)
 
 // Delete removes a depot and all its containers with their objects, locked or
 // not, in one step. The depot's history stays.
@@ -23,7 +27,10 @@ func (d *Depots) Delete(ctx context.Context, user string, id uint64, call DepotC
 	}
 	more := []store.Guard{store.LockAccount(account, false)}
 	return d.change(ctx, user, id, call, more, func(tx *store.Tx, record *store.Depot, now store.Stamp) error {
-		if err := detachAll(tx, id, now); err != nil {
+		if err := d.detachAll(ctx, tx, id, now); err != nil {
+			return err
+		}
+		if err := tx.DeleteInvitationsTo(id); err != nil {
 			return err
 		}
 		a, found, err := tx.Account(account)
@@ -42,7 +49,7 @@ func (d *Depots) Delete(ctx context.Context, user string, id uint64, call DepotC
 
 // detachAll detaches every container of a depot, whose exclusive lock the
 // caller holds.
-func detachAll(tx *store.Tx, depot uint64, now store.Stamp) error {
+func (d *Depots) detachAll(ctx context.Context, tx *store.Tx, depot uint64, now store.Stamp) error {
 	ids, err := tx.SpacesOf(depot, 0, maxSpaces+1)
 	if err != nil {
 		return err
@@ -56,7 +63,7 @@ func detachAll(tx *store.Tx, depot uint64, now store.Stamp) error {
 			return err
 		}
 		if found {
-			if err := tx.DetachContainer(&c, now); err != nil {
+			if err := d.detachSpace(tx, auth.PrincipalOf(ctx), &c, now); err != nil {
 				return err
 			}
 		}

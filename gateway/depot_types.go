@@ -15,6 +15,8 @@ type Depot struct {
 	StorageUsed, TrafficUsed   int64 // traffic of the current calendar month, UTC
 	Default                    bool
 	Users                      []string // who may create containers in it, ascending
+	// Epoch is part of its documents: raising it ends those made before.
+	Epoch uint64
 }
 
 // A Space is a container as the depot API shows it.
@@ -47,12 +49,30 @@ type Replay struct {
 
 // DepotOptions describe a new depot.
 type DepotOptions struct {
-	User         string // owner; made on demand, without a password
+	User         string // owner; made on demand, without a password; "" for CreateWithoutOwner
 	StorageLimit int64  // must be positive
 	TrafficLimit int64  // 0: ten times the storage limit
 	ID           uint64 // wished id, greater than all given out; 0: the next
 	Users        []string
 	Contract     string
+}
+
+// A DepotEntry is one line of a depot's history.
+type DepotEntry struct {
+	Seq                    uint64 // 1 is the oldest
+	Time                   time.Time
+	Command                string
+	Address                string // of the caller; "" when it is not known
+	Note                   string
+	OldStorage, NewStorage int64 // limits in bytes; 0: none
+	OldTraffic, NewTraffic int64
+}
+
+// An Invitation asks a user to take a depot into the list of his depots.
+type Invitation struct {
+	Depot   Depot
+	Time    time.Time
+	Message string
 }
 
 // DepotLimits are new absolute limits in bytes.

@@ -47,7 +47,8 @@ func takes(d *store.Depot, p auth.Principal, account string) bool {
 }
 
 // depotFor chooses the depot for a container that the caller makes in an
-// account: the account's default depot, else the lowest that takes it.
+// account: the caller's own target, else the account's default depot, else the
+// lowest that takes it.
 func (c *core) depotFor(ctx context.Context, p auth.Principal, account string) (uint64, error) {
 	var chosen uint64
 	err := c.store.View(ctx, func(v *store.View) error {
@@ -61,6 +62,13 @@ func (c *core) depotFor(ctx context.Context, p auth.Principal, account string) (
 		candidates, err := depotsOfAccount(v, p, &a)
 		if err != nil {
 			return err
+		}
+		if p.User != "" {
+			target, err := v.TargetOf(p.User)
+			if err != nil {
+				return err
+			}
+			candidates = append([]uint64{target}, candidates...)
 		}
 		for _, id := range candidates {
 			d, found, err := v.Depot(id)
@@ -110,7 +118,7 @@ func (d *Depots) Owned(ctx context.Context, user string, id uint64, shared bool)
 	if err := operator(auth.PrincipalOf(ctx)); err != nil {
 		return nil, err
 	}
-	month := trafficMonth(d.now().Time())
+	now := d.now()
 	var out []Depot
 	err := d.store.View(ctx, func(v *store.View) error {
 		ids, err := depotsOf(v, user, shared)
@@ -120,26 +128,34 @@ func (d *Depots) Owned(ctx context.Context, user string, id uint64, shared bool)
 		if ids, err = only(ids, id); err != nil {
 			return err
 		}
-		records, found := make([]store.Depot, len(ids)), make([]bool, len(ids))
-		used, traffic := make([]int64, len(ids)), make([]int64, len(ids))
-		b := v.Batch()
-		for i, id := range ids {
-			b.Depot(id, &records[i], &found[i])
-			b.Count(store.CountDepotBytes, id, &used[i])
-			b.Traffic(store.CountDepotTraffic, id, month, &traffic[i])
-		}
-		if err := b.Do(); err != nil {
-			return err
-		}
-		out = make([]Depot, 0, len(ids))
-		for i := range records {
-			if found[i] {
-				out = append(out, fromDepot(&records[i], used[i], traffic[i]))
-			}
-		}
-		return nil
+		out, err = readDepots(v, ids, now)
+		return err
 	})
 	return out, err
+}
+
+// readDepots reads depots with what they use; those that are gone are left
+// out.
+func readDepots(v *store.View, ids []uint64, now store.Stamp) ([]Depot, error) {
+	month := trafficMonth(now.Time())
+	records, found := make([]store.Depot, len(ids)), make([]bool, len(ids))
+	used, traffic := make([]int64, len(ids)), make([]int64, len(ids))
+	b := v.Batch()
+	for i, id := range ids {
+		b.Depot(id, &records[i], &found[i])
+		b.Count(store.CountDepotBytes, id, &used[i])
+		b.Traffic(store.CountDepotTraffic, id, month, &traffic[i])
+	}
+	if err := b.Do(); err != nil {
+		return nil, err
+	}
+	out := make([]Depot, 0, len(ids))
+	for i := range records {
+		if found[i] {
+			out = append(out, fromDepot(&records[i], used[i], traffic[i]))
+		}
+	}
+	return out, nil
 }
 
 // depotsOf lists a user's depots; none is errNoDepotForUser.
@@ -147,17 +163,10 @@ func depotsOf(v *store.View, user string, shared bool) ([]uint64, error) {
 	if gone, err := userGone(v, user); err != nil || gone {
 		return nil, cmp.Or(err, error(errNoDepotForUser))
 	}
-	ids, err := v.DepotsOf(user, 0, pageOfIDs)
-	for err == nil && len(ids) > 0 && len(ids)%pageOfIDs == 0 {
-		var more []uint64
-		if more, err = v.DepotsOf(user, ids[len(ids)-1], pageOfIDs); len(more) == 0 {
-			break
-		}
-		ids = append(ids, more...)
-	}
+	ids, err := everyID(v.DepotsOf, user)
 	if err == nil && shared {
 		var member []uint64
-		member, err = v.MemberOf(user, 0, pageOfIDs)
+		member, err = everyID(v.MemberOf, user)
 		ids = append(ids, member...)
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
@@ -178,6 +187,17 @@ func userGone(v *store.View, name string) (bool, error) {
 	return of.State == store.AccountDeleted, err
 }
 
+// everyID reads all pages of a list of ids.
+func everyID(page func(user string, after uint64, limit int) ([]uint64, error), user string) ([]uint64, error) {
+	var ids []uint64
+	for after := uint64(0); ; after = ids[len(ids)-1] {
+		more, err := page(user, after, pageOfIDs)
+		if ids = append(ids, more...); err != nil || len(more) < pageOfIDs {
+			return ids, err
+		}
+	}
+}
+
 // only keeps one of the ids when it is asked for.
 func only(ids []uint64, id uint64) ([]uint64, error) {
 	if id == 0 {
@@ -187,96 +207,6 @@ func only(ids []uint64, id uint64) ([]uint64, error) {
 		return nil, errDepotNotFound
 	}
 	return []uint64{id}, nil
-}
-
-// Spaces returns the containers of the user's depots (of one depot when id is
-// not 0) in ascending order of id.
-func (d *Depots) Spaces(ctx context.Context, user string, id uint64) ([]Space, error) {
-	if err := operator(auth.PrincipalOf(ctx)); err != nil {
-		return nil, err
-	}
-	month := trafficMonth(d.now().Time())
-	var out []Space
-	err := d.store.View(ctx, func(v *store.View) error {
-		out = nil
-		ids, err := depotsOf(v, user, false)
-		if err != nil {
-			return err
-		}
-		if ids, err = only(ids, id); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			spaces, err := spacesOf(v, id, month)
-			if err != nil {
-				return err
-			}
-			out = append(out, spaces...)
-		}
-		return nil
-	})
-	slices.SortFunc(out, func(a, b Space) int { return compare(a.ID, b.ID) })
-	return out, err
-}
-
-func compare(a, b uint64) int {
-	if a < b {
-		return -1
-	} else if a > b {
-		return 1
-	}
-	return 0
-}
-
-func spacesOf(v *store.View, depot uint64, month uint32) ([]Space, error) {
-	record, _, err := v.Depot(depot)
-	if err != nil {
-		return nil, err
-	}
-	var out []Space
-	for after := uint64(0); ; {
-		ids, err := v.SpacesOf(depot, after, pageOfIDs)
-		if err != nil || len(ids) == 0 {
-			return out, err
-		}
-		containers, found := make([]store.Container, len(ids)), make([]bool, len(ids))
-		used, traffic := make([]int64, len(ids)), make([]int64, len(ids))
-		b := v.Batch()
-		for i, id := range ids {
-			b.Container(id, &containers[i], &found[i])
-			b.Count(store.CountContainerBytes, id, &used[i])
-			b.Traffic(store.CountContainerTraffic, id, month, &traffic[i])
-		}
-		if err := b.Do(); err != nil {
-			return nil, err
-		}
-		for i, c := range containers {
-			if found[i] {
-				out = append(out, Space{
-					ID: c.ID, Depot: depot, Name: c.Name, Owner: c.Creator, Active: !record.Inactive,
-					Created: c.Created.Time(), StorageUsed: used[i], TrafficUsed: traffic[i],
-				})
-			}
-		}
-		after = ids[len(ids)-1]
-	}
-}
-
-// SetLimits gives a depot new limits; they may lie below what is stored. The
-// limits are judged after user and depot were found: Invalid with BadLimit.
-func (d *Depots) SetLimits(ctx context.Context, user string, id uint64, limits DepotLimits, call DepotCall) error {
-	if err := checkCall(&call); err != nil {
-		return err
-	}
-	return d.change(ctx, user, id, call, nil, func(tx *store.Tx, record *store.Depot, now store.Stamp) error {
-		if err := limits.settle(); err != nil {
-			return err
-		}
-		old := *record
-		record.StorageLimit, record.TrafficLimit = limits.Storage, limits.Traffic
-		tx.AddDepotEntry(record, entry(ctx, call, now, &old, record))
-		return nil
-	})
 }
 
 // change runs fn on a depot that the user owns, with replay protection.
@@ -291,7 +221,7 @@ func (d *Depots) change(ctx context.Context, user string, id uint64, call DepotC
 		if err := once(tx, call, now); err != nil {
 			return err
 		}
-		if _, err := depotsOf(&tx.View, user, false); err != nil {
+		if err := ownsAny(&tx.View, user); err != nil {
 			return err
 		}
 		record, found, err := tx.Depot(id)
@@ -303,6 +233,18 @@ func (d *Depots) change(ctx context.Context, user string, id uint64, call DepotC
 		}
 		return fn(tx, &record, now)
 	})
+}
+
+// ownsAny refuses a user who owns no depot.
+func ownsAny(v *store.View, user string) error {
+	if gone, err := userGone(v, user); err != nil || gone {
+		return cmp.Or(err, error(errNoDepotForUser))
+	}
+	ids, err := v.DepotsOf(user, 0, 1)
+	if err == nil && len(ids) == 0 {
+		err = errNoDepotForUser
+	}
+	return err
 }
 
 func replayGuards(call DepotCall) []store.Guard {
@@ -344,6 +286,6 @@ func fromDepot(d *store.Depot, used, traffic int64) Depot {
 	return Depot{
 		ID: d.ID, Owner: d.Owner, Account: d.Account, Active: !d.Inactive, Created: d.Created.Time(),
 		Contract: d.Contract, StorageLimit: d.StorageLimit, TrafficLimit: d.TrafficLimit,
-		StorageUsed: used, TrafficUsed: traffic, Default: d.Default, Users: slices.Clone(d.Users),
+		StorageUsed: used, TrafficUsed: traffic, Default: d.Default, Users: slices.Clone(d.Users), Epoch: d.Epoch,
 	}
 }

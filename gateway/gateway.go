@@ -34,6 +34,10 @@ type Config struct {
 	Logger       *slog.Logger
 	// Stores are the stores that every account has; none: the primary one.
 	Stores []StoreInfo
+	// DepotLog is how long lines of the depot API's log are kept; 0: 90 days,
+	// negative: for ever. DepotLogFlush is how often they are written down;
+	// default 1 s.
+	DepotLog, DepotLogFlush time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -53,6 +57,12 @@ func (c Config) withDefaults() Config {
 		c.TrafficFlush = 5 * time.Second
 	}
 	c.Stores = withPrimary(c.Stores)
+	if c.DepotLog == 0 {
+		c.DepotLog = 90 * 24 * time.Hour
+	}
+	if c.DepotLogFlush == 0 {
+		c.DepotLogFlush = time.Second
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -80,6 +90,7 @@ type core struct {
 	users   *userCache
 	pending *reservations
 	traffic *traffic
+	calls   *callLog
 }
 
 // hint remembers which container had a name and in which depot it was, so that
@@ -113,6 +124,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	}
 	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, users: users, pending: newReservations()}
 	c.traffic = startTraffic(ctx, c)
+	c.calls = startCallLog(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{c},
 		Containers: &Containers{c},
@@ -128,6 +140,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 // Close writes down what is pending. It does not close the store.
 func (g *Gateway) Close() error {
 	g.core.traffic.close()
+	g.core.calls.close()
 	return nil
 }
 

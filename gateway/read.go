@@ -125,24 +125,6 @@ func (o *Objects) findObject(ctx context.Context, ref Ref, use func(*store.View,
 	})
 }
 
-// trafficLeft refuses transfers of a depot whose traffic of the month is used
-// up, where that is enforced.
-func (c *core) trafficLeft(v *store.View, s *scope, now store.Stamp) error {
-	if !c.cfg.EnforceTraffic || s.depot.TrafficLimit == 0 {
-		return nil
-	}
-	var used int64
-	b := v.Batch()
-	b.Traffic(store.CountDepotTraffic, s.depot.ID, trafficMonth(now.Time()), &used)
-	if err := b.Do(); err != nil {
-		return err
-	}
-	if used >= s.depot.TrafficLimit {
-		return errs.New("gateway", errs.Forbidden, "", "The traffic limit of the depot is used up for this month.")
-	}
-	return nil
-}
-
 func checkObjectRef(ref Ref) error {
 	if err := names.Text(ref.Account); err != nil {
 		return err

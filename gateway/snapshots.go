@@ -236,6 +236,9 @@ func (n *Snapshots) open(ctx context.Context, ref Ref, name string, cond Conditi
 		if err := s.mayRead(p); err != nil {
 			return err
 		}
+		if err := n.trafficLeft(v, &s, n.now()); err != nil {
+			return err
+		}
 		var found bool
 		obj, found, err = v.ObjectAt(s.container.ID, ref.Object, snap.Epoch)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"entrepot/gateway/errs"
 	"entrepot/store"
 )
 
@@ -23,36 +24,17 @@ type trafficOf struct {
 // traffic adds up transferred bytes and writes them down now and then: counting
 // each transfer durably would cost a commit for every GET.
 type traffic struct {
+	*background
 	core *core
-	stop context.CancelFunc
-	done sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[trafficOf]int64
 }
 
 func startTraffic(ctx context.Context, c *core) *traffic {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	t := &traffic{core: c, stop: cancel, pending: make(map[trafficOf]int64)}
-	t.done.Go(func() {
-		every := time.NewTicker(c.cfg.TrafficFlush)
-		defer every.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				t.flush(context.WithoutCancel(ctx))
-				return
-			case <-every.C:
-				t.flush(ctx)
-			}
-		}
-	})
+	t := &traffic{core: c, pending: make(map[trafficOf]int64)}
+	t.background = startBackground(ctx, c.cfg.TrafficFlush, t.flush)
 	return t
-}
-
-func (t *traffic) close() {
-	t.stop()
-	t.done.Wait()
 }
 
 // count notes bytes transferred for a container.
@@ -64,6 +46,18 @@ func (t *traffic) count(c *store.Container, bytes int64) {
 	t.mu.Lock()
 	t.pending[of] += bytes
 	t.mu.Unlock()
+}
+
+// unwritten returns the bytes of a depot that are not written down yet.
+func (t *traffic) unwritten(depot uint64, month uint32) (n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for of, bytes := range t.pending {
+		if of.depot == depot && of.month == month {
+			n += bytes
+		}
+	}
+	return n
 }
 
 // flush writes down what is pending; what cannot be written stays pending.
@@ -90,6 +84,25 @@ func (t *traffic) flush(ctx context.Context) {
 		t.pending[of] += n
 	}
 	t.mu.Unlock()
+}
+
+// trafficLeft refuses transfers of a depot whose traffic of the month is used
+// up, where that is enforced.
+func (c *core) trafficLeft(v *store.View, s *scope, now store.Stamp) error {
+	if !c.cfg.EnforceTraffic || s.depot.TrafficLimit == 0 {
+		return nil
+	}
+	var used int64
+	month := trafficMonth(now.Time())
+	b := v.Batch()
+	b.Traffic(store.CountDepotTraffic, s.depot.ID, month, &used)
+	if err := b.Do(); err != nil {
+		return err
+	}
+	if used+c.traffic.unwritten(s.depot.ID, month) >= s.depot.TrafficLimit {
+		return errs.New("gateway", errs.Forbidden, errs.TrafficUsed, "The traffic limit of the depot is used up for this month.")
+	}
+	return nil
 }
 
 // counted counts what is read from an object's content as traffic.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -31,7 +30,9 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot", tableSamples: "sample", tableAdminLog: "administration",
+		tableSnapshots: "snapshot", tableSamples: "sample", tableAdminLog: "administration", tableDepotTarget: "target of user",
+		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
+		tableDepotCalls: "depot call",
 	}
 	return names[t]
 }
@@ -57,8 +58,10 @@ func (c *checker) needs(t kv.Table, row, value []byte) ([]need, error) {
 		return nil, checkQueue(row)
 	case tableProps, tableLocks, tableLockOf:
 		return needsOfPaths(t, row, value)
-	case tableDepots, tableDepotOf, tableMemberOf:
-		return needsOfDepots(t, row, value)
+	case tableDepots:
+		return needsOfDepot(row, value)
+	case tableDepotOf, tableMemberOf, tableDepotTarget, tableDepotClaim, tableInvitations, tableInvited:
+		return needsOfDepotUsers(t, row, value)
 	case tableReplay, tableReplayByTime:
 		return needsOfReplay(t, row, value)
 	}
@@ -327,46 +330,6 @@ func needsOfPaths(t kv.Table, row, value []byte) ([]need, error) {
 		drop: true, locks: []Guard{LockContainer(id, false)}}}, nil
 }
 
-func needsOfDepots(t kv.Table, row, value []byte) ([]need, error) {
-	if t == tableDepots {
-		if len(row) != 8 {
-			return nil, errRow
-		}
-		d, err := decodeDepot(beID(row), value)
-		if err != nil {
-			return nil, err
-		}
-		lock := []Guard{LockDepot(d.ID, false)}
-		needs := []need{{key: accountKey(d.Account), reason: fmt.Sprintf("its account %q does not exist", d.Account)}}
-		if d.Owner != "" {
-			needs = append(needs,
-				need{key: userKey(Fold(d.Owner)), reason: fmt.Sprintf("its owner %q does not exist", d.Owner)},
-				need{key: depotOfKey(Fold(d.Owner), d.ID), reason: "it is not in the list of its owner", put: empty, locks: lock})
-		}
-		for _, user := range d.Users {
-			needs = append(needs, need{key: memberOfKey(Fold(user), d.ID), put: empty, locks: lock,
-				reason: fmt.Sprintf("it is not in the list of its user %q", user)})
-		}
-		return needs, nil
-	}
-	user, id, ok := bytes.Cut(row, []byte{0})
-	if !ok || len(id) != 8 {
-		return nil, errRow
-	}
-	name, depot := string(user), beID(id)
-	return []need{{
-		key: depotKey(depot), reason: fmt.Sprintf("depot %d does not exist or names him not", depot), drop: true,
-		locks: []Guard{LockDepot(depot, false)},
-		ok: func(b []byte) bool {
-			d, err := decodeDepot(depot, b)
-			if err != nil || t == tableDepotOf {
-				return err != nil || Fold(d.Owner) == name
-			}
-			return slices.ContainsFunc(d.Users, func(u string) bool { return Fold(u) == name })
-		},
-	}}, nil
-}
-
 func needsOfReplay(t kv.Table, row, value []byte) ([]need, error) {
 	if t == tableReplay {
 		if len(row) != 32 || len(value) != 8 {
@@ -395,6 +358,8 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 		_, err = decodeJournal(beID(row), Stamp(beID(row[8:])), value)
 	case tableDepotLog:
 		_, err = decodeDepotEntry(beID(row), beID(row[8:]), value)
+	case tableDepotCalls:
+		_, err = decodeDepotCall(row, value)
 	case tableEvents:
 		_, err = decodeEvent(row, value)
 	case tableAdminLog:

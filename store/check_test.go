@@ -43,9 +43,11 @@ func (w *world) fill() {
 	w.update(locks, func(tx *store.Tx) error {
 		tx.PutLock(&store.Lock{Container: c, Path: "big", Token: "token", Exclusive: true}, true)
 		tx.AddJournal(&store.Journal{Container: c, Time: now, Name: "big", Action: "put"})
-		d := store.Depot{ID: 5, Owner: "anna", Account: "press", Users: []string{"anna"}}
+		d := store.Depot{ID: 5, Owner: "anna", Account: "press", Users: []string{"anna"}, Targets: []string{"otto"}, Claims: []string{"otto"}}
 		tx.PutDepot(&store.Depot{ID: 5, Owner: "anna"}, &d)
 		tx.AddDepotEntry(&d, &store.DepotEntry{Time: now, Command: "create"})
+		tx.PutInvitation(&store.Invitation{User: "otto", Depot: 5, Time: now, Epoch: 1})
+		tx.AddDepotCall(&store.DepotCall{Time: now, ID: 1, Command: "create"})
 		if err := tx.Remember([32]byte{1}, now+100, now); err != nil {
 			return err
 		}
@@ -90,6 +92,11 @@ func TestCheckFindsAndMendsWhatIsDerived(t *testing.T) {
 		{"a token's lock", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: 19, Row: []byte("other")}, seal(append(id8(77), 'x'))) }, "the lock does not exist", true},
 		{"a depot's owner", func(_ *world, tx kv.Tx) { tx.Delete(kv.Key{Table: 21, Row: append([]byte("anna\x00"), id8(5)...)}) }, "not in the list of its owner", true},
 		{"a depot's user", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: 22, Row: append([]byte("otto\x00"), id8(5)...)}, nil) }, "names him not", true},
+		{"a target", func(_ *world, tx kv.Tx) { tx.Delete(kv.Key{Table: 53, Row: append([]byte("otto\x00"), id8(5)...)}) }, "not in the list of its user otto", true},
+		{"a claim of a stranger", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: 54, Row: append([]byte("anna\x00"), id8(5)...)}, nil) }, "names him not", true},
+		{"whom a depot invited", func(_ *world, tx kv.Tx) { tx.Delete(kv.Key{Table: 56, Row: append(id8(5), "otto"...)}) }, "it is not in the list of its depot", true},
+		{"an invitation", func(_ *world, tx kv.Tx) { tx.Delete(kv.Key{Table: 55, Row: append([]byte("otto\x00"), id8(5)...)}) }, "there is no such invitation", true},
+		{"a line of the depot API's log", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: 57, Row: make([]byte, 9)}, nil) }, "has not the form", false},
 		{"a replay's time", func(_ *world, tx kv.Tx) { _, _ = tx.DeleteRange(kv.Range{Table: 26}, 10) }, "when it may be forgotten", true},
 		{"a token of a user", func(_ *world, tx kv.Tx) { tx.Delete(kv.Key{Table: 6, Row: append([]byte("anna\x00"), id8(3)...)}) }, "not in the list of its user", true},
 		{"an expiry", func(_ *world, tx kv.Tx) { _, _ = tx.DeleteRange(kv.Range{Table: tableQueue}, 10) }, "not queued for the end", true},

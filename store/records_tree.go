@@ -66,6 +66,8 @@ type Depot struct {
 	Users        []string // authorised, ascending by folded name
 	Epoch        uint64   // raised when earlier documents must die
 	LastEntry    uint64   // highest sequence number of its log
+	Targets      []string // folded names of users whose new containers go here
+	Claims       []string // folded names of users who took it into their lists
 	unknown      []byte
 }
 
@@ -82,6 +84,8 @@ func (d *Depot) encode() []byte {
 	w.Strings(9, d.Users)
 	w.Uint(10, d.Epoch)
 	w.Uint(11, d.LastEntry)
+	w.Strings(20, d.Targets)
+	w.Strings(21, d.Claims)
 	w.Raw(d.unknown)
 	return w.Finish()
 }
@@ -112,6 +116,10 @@ func decodeDepot(id uint64, b []byte) (d Depot, err error) {
 			d.Epoch = f.Num
 		case 11:
 			d.LastEntry = f.Num
+		case 20:
+			d.Targets = append(d.Targets, f.String())
+		case 21:
+			d.Claims = append(d.Claims, f.String())
 		default:
 			return false
 		}

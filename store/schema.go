@@ -46,6 +46,12 @@ const (
 	tableSamples      kv.Table = 32 // kind of day → Sample
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
 	tableAdminLog     kv.Table = 40 // time random → AdminEntry; who administered what
+
+	tableDepotTarget kv.Table = 53 // user · depot → empty; where a user's new containers go
+	tableDepotClaim  kv.Table = 54 // user · depot → empty; depots that a user took into his list
+	tableInvitations kv.Table = 55 // user · depot → Invitation; waits for the user's answer
+	tableInvited     kv.Table = 56 // depot user → empty; whom a depot invited
+	tableDepotCalls  kv.Table = 57 // time random → DepotCall; log of the depot API
 )
 
 // lastTable is the greatest number that a table may have.
@@ -206,7 +212,8 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	                         An account that is marked as deleted gets no new
 //	                         containers and users
 //	user                     the user's row, tokens and list of depots
-//	depot                    its row, members and log, and everything in all its
+//	depot                    its row, members, targets, claims, invitations and
+//	                         log, and everything in all its
 //	                         containers; its byte counter when the room is
 //	                         small; shared: held by whoever makes or changes a
 //	                         container in it or writes an object there
@@ -217,8 +224,9 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // ancestors without their slash: so "a" and "a/b" cannot both be made by
 // callers that each saw the other absent. Rows under a fresh random ID
 // (content), rows of the journal, of the administrators' log, queues and
-// owners need no lock: nobody else names them. Nor do events and what is noted about content (quarantine,
-// verified, orphans): whoever writes such a row last has seen the most.
+// owners need no lock: nobody else names them. Nor do events, the log of the
+// depot API and what is noted about content (quarantine, verified, orphans):
+// whoever writes such a row last has seen the most.
 
 // A Guard is a lock that a transaction declares, see above.
 type Guard = kv.Lock
@@ -311,7 +319,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	}
 	switch k.Table {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
-		tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableAdminLog:
+		tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableAdminLog, tableDepotCalls:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {
@@ -325,8 +333,10 @@ func Covers(held []Guard, k kv.Key) bool {
 		return anyOf(tableContainers)
 	case tableTokens, tableTokenOf, tableDepotOf, tableMemberOf, tableUserOf:
 		return anyOf(tableUsers) || anyOf(tableDepots)
-	case tableDepotLog:
+	case tableDepotLog, tableInvited:
 		return has(kv.Key{Table: tableDepots, Row: k.Row[:8]})
+	case tableDepotTarget, tableDepotClaim, tableInvitations:
+		return has(kv.Key{Table: tableDepots, Row: k.Row[len(k.Row)-8:]})
 	case tableDepotSpaces:
 		return has(kv.Key{Table: tableContainers, Row: k.Row[8:]}) || has(kv.Key{Table: tableDepots, Row: k.Row[:8]})
 	case tableNames, tableContainers:

@@ -314,40 +314,6 @@ func (tx *Tx) NextInSequence(name string, atLeast uint64) (uint64, error) {
 	return next, nil
 }
 
-// PutDepot writes a depot's record and the lists of its owner and users; old
-// is the record that it replaces, nil for a new one.
-func (tx *Tx) PutDepot(old, d *Depot) {
-	if old != nil {
-		tx.depotIndexes(old, func(k kv.Key) { tx.tx.Delete(k) })
-	}
-	tx.tx.Put(depotKey(d.ID), d.encode())
-	tx.depotIndexes(d, func(k kv.Key) { tx.tx.Put(k, nil) })
-}
-
-// DeleteDepot removes a depot's record and the lists of its owner and users;
-// its log stays.
-func (tx *Tx) DeleteDepot(d *Depot) {
-	tx.depotIndexes(d, func(k kv.Key) { tx.tx.Delete(k) })
-	tx.tx.Delete(depotKey(d.ID))
-}
-
-func (tx *Tx) depotIndexes(d *Depot, do func(kv.Key)) {
-	if d.Owner != "" {
-		do(depotOfKey(Fold(d.Owner), d.ID))
-	}
-	for _, user := range d.Users {
-		do(memberOfKey(Fold(user), d.ID))
-	}
-}
-
-// AddDepotEntry writes the next line of a depot's log; d is written too.
-func (tx *Tx) AddDepotEntry(d *Depot, e *DepotEntry) {
-	d.LastEntry++
-	e.Depot, e.Seq = d.ID, d.LastEntry
-	tx.tx.Put(depotLogKey(e.Depot, e.Seq), e.encode())
-	tx.tx.Put(depotKey(d.ID), d.encode())
-}
-
 // Remember notes that a signed request was carried out, until a moment, and
 // forgets at most 1,000 whose moment has passed.
 func (tx *Tx) Remember(digest [32]byte, until, now Stamp) error {

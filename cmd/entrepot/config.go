@@ -86,11 +86,30 @@ type depotConfig struct {
 	// a gateway on a loopback listener, which serves its own machine.
 	Allow             []string      `toml:"allow"`
 	RequestTimeWindow time.Duration `toml:"request_time_window"` // 300s; negative: any time
-	ReturnSpaceNames  bool          `toml:"return_space_names"`
-	EnforceTraffic    bool          `toml:"enforce_traffic"`
-	NoUsersOnDemand   bool          `toml:"no_users_on_demand"`
-	RateLimit         float64       `toml:"rate_limit"` // requests per second and address; 0: any
-	Lockout           int           `toml:"lockout"`    // wrong checksums per minute; 0: any
+	// Names of spaces are shown where both are set.
+	ReturnSpaceNames bool        `toml:"return_space_names"`
+	StoreSpaceNames  bool        `toml:"store_space_names"`
+	Paths            []string    `toml:"paths"`             // the three of the original and XML-RPC
+	MaxBody          int64       `toml:"max_body"`          // bytes; 65536
+	ChecksumOptional bool        `toml:"checksum_optional"` // a missing checksum is accepted, a wrong one is not
+	RefuseMD5        bool        `toml:"refuse_md5"`        // only an HMAC counts
+	AllowReplay      bool        `toml:"allow_replay"`      // the same change twice
+	NoLog            bool        `toml:"no_log"`            // no line per call
+	LogDays          int         `toml:"log_days"`          // how long lines are kept; 90; negative: for ever
+	ProviderCode     string      `toml:"provider_code"`     // that requests may name as distributor
+	BigInt           string      `toml:"big_int"`           // integers beyond 32 bits: i8, string, double; i8
+	Hosts            []depotHost `toml:"host"`              // other gateways, for gethostfordepot
+	EnforceTraffic   bool        `toml:"enforce_traffic"`
+	NoUsersOnDemand  bool        `toml:"no_users_on_demand"`
+	RateLimit        float64     `toml:"rate_limit"` // requests per second and address; 0: any
+	Lockout          int         `toml:"lockout"`    // wrong checksums per minute; 0: any
+}
+
+// depotHost is a gateway for users of a location, or with certain addresses.
+type depotHost struct {
+	Location  string   `toml:"location"`
+	Addresses []string `toml:"addresses"`
+	URL       string   `toml:"url"`
 }
 
 // secrets are what must not stand in a file that people read.
@@ -231,6 +250,11 @@ func (c *config) check() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("configuration: log.format is text or json, not %q", c.Log.Format)
+	}
+	for _, h := range c.Depot.Hosts {
+		if _, err := auth.ParseNetworks(h.Addresses); err != nil {
+			return fmt.Errorf("configuration: depot.host.addresses: %w", err)
+		}
 	}
 	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 {
 		return errors.New("configuration: a limit is negative")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"entrepot/auth"
 	"entrepot/gateway"
@@ -26,6 +27,9 @@ const (
 	secretsName  = "secrets"
 	serverKey    = "server.key"
 	depotSalt    = "depot.salt"
+
+	documentSecret = "depot-document.secret" // makes the tokens in depot documents
+	documentKey    = "depot-document.key"    // Ed25519 seed in hex, signs depot documents
 )
 
 // opened is a data directory in use by this process.
@@ -79,7 +83,8 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 	o.close = append(o.close, o.store.Close)
 	o.gateway, err = gateway.New(ctx, o.store, gateway.Config{
 		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax,
-		Stores: c.stores(), EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand, Logger: log,
+		Stores: c.stores(), EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand,
+		DepotLog: time.Duration(c.Depot.LogDays) * 24 * time.Hour, Logger: log,
 	})
 	if err != nil {
 		return nil, err

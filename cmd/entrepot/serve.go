@@ -20,7 +20,6 @@ import (
 	"entrepot/gateway/errs"
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
-	"entrepot/protocols/depot"
 	"entrepot/protocols/duracloud"
 	"entrepot/protocols/swift"
 )
@@ -187,12 +186,7 @@ func (s *server) depotMount(secrets *secretsFromEnv) (protocols.Mount, error) {
 			c.Allow = []string{"127.0.0.1", "::1"}
 		}
 	}
-	allow := networks(c.Allow)
-	face, err := depot.New(depot.Config{
-		Allow:  allow,
-		Keys:   auth.DepotKeys{Salt: secrets.depotSalt, PreviousSalt: secrets.depotPrevious, HMACKey: secrets.depotHMAC},
-		Window: c.RequestTimeWindow, ReturnSpaceNames: c.ReturnSpaceNames, Rate: c.RateLimit, Lockout: c.Lockout,
-	}, s.data.gateway.Depots, s.log, time.Now)
+	face, err := s.depotFace(c, secrets)
 	return protocols.Mount{Name: "depot", Face: face, PlainFrom: privateOnly(c.Allow)}, err
 }
 

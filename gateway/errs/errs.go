@@ -109,6 +109,8 @@ const (
 	NotAdmin       Reason = "not administrator"   // Forbidden: the call belongs to the administrator role
 	Throttled      Reason = "throttled login"     // RateLimited: too many wrong passwords
 	Inactive       Reason = "depot not activated" // Forbidden: the depot is switched off
+	TrafficUsed    Reason = "traffic used up"     // Forbidden: the depot's traffic of the month
+	NotActivated   Reason = "login not activated" // Forbidden: the login is disabled or has no password yet
 	CrossSite      Reason = "cross-site"          // Forbidden: ambient credentials from a foreign page
 	BadAddress     Reason = "address not allowed" // Forbidden: outside an allow-list
 	PlainHTTP      Reason = "plain http"          // Forbidden: credentials over plain HTTP where not allowed

@@ -1,12 +1,12 @@
 package depot
 
 import (
-	"crypto/ed25519"
 	"log/slog"
 	"strings"
 	"time"
 
 	"entrepot/auth"
+	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/protocols/depot/wire"
 )
@@ -48,16 +48,20 @@ type Config struct {
 	// BigInt is how XML-RPC replies carry integers beyond 32 bits
 	// [XMLRPCBigInt]; default i8.
 	BigInt wire.BigInt
-	// Document makes depot documents; nil: replies have empty ones.
-	Document *Document
+	// Documents makes depot documents and knows the gateway's address; nil:
+	// replies have empty ones.
+	Documents *gateway.Documents
+	// Hosts says where new depots are to be made, for locations other than
+	// this gateway's; the first that fits counts.
+	Hosts []Host
 }
 
-// A Document is what depot documents are made with: the address under which
-// clients see the gateway and two secrets.
-type Document struct {
-	PublicURL string             // ends in a slash
-	Secret    auth.Secret        // of the tokens in documents [DocumentSecret]
-	Key       ed25519.PrivateKey // signs documents [DocumentKey]
+// A Host is another gateway, for users in a part of the world: a location that
+// callers name ("EU", "US"), or the addresses that users have there.
+type Host struct {
+	Location  string
+	Addresses auth.Networks
+	URL       string
 }
 
 // Defaults of Config.
@@ -96,8 +100,10 @@ func (c Config) settle(log *slog.Logger) (Config, error) {
 	if c.Rate < 0 || c.Lockout < 0 || c.MaxBody < 0 {
 		return c, errs.New(op, errs.Invalid, "", "a limit of the depot API is negative")
 	}
-	if d := c.Document; d != nil && (!strings.HasSuffix(d.PublicURL, "/") || d.Secret.Empty() || len(d.Key) != ed25519.PrivateKeySize) {
-		return c, errs.New(op, errs.Invalid, "", "depot documents need a public URL that ends in a slash, a secret and a key")
+	for _, h := range c.Hosts {
+		if h.URL == "" || h.Location == "" && h.Addresses.Empty() {
+			return c, errs.New(op, errs.Invalid, "", "a host of the depot API has a URL, and a location or addresses")
+		}
 	}
 	if err := c.Keys.Check(); err != nil {
 		return c, err

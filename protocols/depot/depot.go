@@ -1,7 +1,6 @@
 package depot
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -17,33 +16,29 @@ import (
 	"entrepot/protocols/internal/httpkit"
 )
 
-// Depots is what the face asks of the gateway; *gateway.Depots is one, and the
-// tests that need fixed ids and times have another.
-type Depots interface {
-	Create(ctx context.Context, opt gateway.DepotOptions, call gateway.DepotCall) (gateway.Depot, error)
-	Owned(ctx context.Context, user string, id uint64, shared bool) ([]gateway.Depot, error)
-	Spaces(ctx context.Context, user string, id uint64) ([]gateway.Space, error)
-	SetLimits(ctx context.Context, user string, id uint64, limits gateway.DepotLimits, call gateway.DepotCall) error
-	Delete(ctx context.Context, user string, id uint64, call gateway.DepotCall) error
-}
-
 // A Face serves the depot API. It is safe for concurrent use.
 type Face struct {
 	cfg    Config
-	depots Depots
+	depots *gateway.Depots
 	log    *slog.Logger
 	now    func() time.Time
 	limits *callers
+
+	commands map[string]command
+	methods  map[string]method
 }
 
 // New makes the face. Secrets that are too short and paths that cannot be
 // routed are errs.Invalid; the manual's salt is only warned of.
-func New(cfg Config, depots Depots, log *slog.Logger, now func() time.Time) (*Face, error) {
+func New(cfg Config, depots *gateway.Depots, log *slog.Logger, now func() time.Time) (*Face, error) {
 	cfg, err := cfg.settle(log)
 	if err != nil {
 		return nil, err
 	}
-	return &Face{cfg: cfg, depots: depots, log: log, now: now, limits: newCallers(cfg.Rate, cfg.Lockout)}, nil
+	return &Face{
+		cfg: cfg, depots: depots, log: log, now: now, limits: newCallers(cfg.Rate, cfg.Lockout),
+		commands: commands(), methods: methods(),
+	}, nil
 }
 
 // Routes registers the API's paths.
@@ -88,6 +83,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(w, r, wire.Fault{Primary: wire.InvalidRequest, Secondary: int(verdict)})
 		return
 	}
+	x.proven = true
 	operator := auth.Principal{Operator: true, Address: addr}
 	r = r.WithContext(auth.WithPrincipal(r.Context(), operator))
 	var reply []byte
@@ -148,8 +144,9 @@ func writeXML(w http.ResponseWriter, reply []byte) {
 	_, _ = w.Write(reply) // a caller that is gone cannot be told
 }
 
-// logCall writes the line that says who called what. It never holds the body,
-// a proof or a document.
+// logCall writes the line that says who called what, into the log of the API,
+// which is kept in the store, and that of the process. It never holds the
+// body, a proof or a document.
 func (f *Face) logCall(r *http.Request, x *exchange, fault wire.Fault) {
 	e := httpkit.EventOf(r.Context())
 	if x.command != "" {
@@ -158,6 +155,11 @@ func (f *Face) logCall(r *http.Request, x *exchange, fault wire.Fault) {
 	if f.cfg.NoLog {
 		return
 	}
+	f.depots.LogCall(gateway.DepotAPICall{
+		Time: x.start, Address: httpauth.AddrOf(r.Context()).String(), Dialect: x.enc.Dialect.String(), Command: x.command,
+		User: x.user, Depot: x.depot, Primary: fault.Primary, Secondary: fault.Secondary, Took: f.now().Sub(x.start),
+		Denied: !x.proven,
+	})
 	f.log.LogAttrs(r.Context(), slog.LevelInfo, "depot call",
 		slog.String("req", e.ReqID), slog.String("face", "depot"),
 		slog.String("addr", httpauth.AddrOf(r.Context()).String()),

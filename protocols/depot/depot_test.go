@@ -2,130 +2,35 @@ package depot_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"encoding/hex"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"entrepot/auth"
-	"entrepot/auth/httpauth"
-	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/protocols/depot"
 )
 
-const (
-	salt   = "d3b07384d113edec49eaa6238ad5ff00" // of the vectors
-	clock  = 1420070400                         // 2015-01-01, the vectors' time
-	listed = "192.0.2.1"
-)
-
-// rig is a face over the state of the vectors.
-type rig struct {
-	t       *testing.T
-	depots  *fake
-	seconds int64
-	log     bytes.Buffer
-	handler http.Handler
-}
-
-// newRig makes a face; change alters its configuration.
-func newRig(t *testing.T, change func(*depot.Config)) *rig {
-	t.Helper()
-	r := &rig{t: t, seconds: clock}
-	now := func() time.Time { return time.Unix(r.seconds, 0) }
-	r.depots = newFake(now)
-	allow, err := auth.ParseNetworks([]string{listed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := depot.Config{Allow: allow, Keys: auth.DepotKeys{Salt: auth.NewSecret(salt)}}
-	if change != nil {
-		change(&cfg)
-	}
-	f, err := depot.New(cfg, r.depots, slog.New(slog.NewTextHandler(&r.log, nil)), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	f.Routes(router)
-	r.handler = router
-	return r
-}
-
-// send posts a body to the API with the query and returns the answer.
-func (r *rig) send(body []byte, query string, change func(*http.Request)) *httptest.ResponseRecorder {
-	r.t.Helper()
-	q := httptest.NewRequest(http.MethodPost, "/RPC2?"+query, bytes.NewReader(body))
-	q = q.WithContext(httpauth.WithAddr(q.Context(), netip.MustParseAddr(listed)))
-	if change != nil {
-		change(q)
-	}
-	w := httptest.NewRecorder()
-	r.handler.ServeHTTP(w, q)
-	return w
-}
-
-// call signs a body, sends it and returns the reply's text.
-func (r *rig) call(body string) string {
-	r.t.Helper()
-	return r.send([]byte(body), signed([]byte(body)), nil).Body.String()
-}
-
-func signed(body []byte) string {
-	return "checksum=" + auth.DepotChecksum(body, auth.NewSecret(salt))
-}
-
-// from makes a request come from an address.
-func from(addr string) func(*http.Request) {
-	return func(q *http.Request) { *q = *q.WithContext(httpauth.WithAddr(q.Context(), netip.MustParseAddr(addr))) }
-}
-
-// vector reads a file of the vectors.
-func vector(t *testing.T, name string) []byte {
-	t.Helper()
-	text, err := os.ReadFile("testdata/vectors/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// td makes a request of TD at the vectors' time.
-func td(command, inner string) string {
-	return "<teamdrive><command>" + command + "</command><requesttime>1420070400</requesttime>" + inner + "</teamdrive>"
-}
-
-// tdFault is a reply of TD without the version.
-func tdFault(primary, secondary, message string) string {
-	return "<exception><primarycode>" + primary + "</primarycode><secondarycode>" + secondary +
-		"</secondarycode><message>" + message + "</message></exception></teamdrive>"
-}
-
 func TestVectorsAreAnsweredByteForByte(t *testing.T) {
 	for request, reply := range map[string]string{
-		"td-getdepotdata":        "reply-td-getdepotdata",
-		"td-setdepot-pretty":     "reply-td-ok",
-		"td-bad-command":         "reply-td-30001",
-		"td-bad-duplicate":       "reply-td-30002-duplicate",
-		"td-bad-doctype":         "reply-td-30003-doctype",
-		"td-bad-tworoots":        "reply-td-30003-tworoots",
-		"std-getdepotdata-go":    "reply-std-getdepotdata",
-		"std-setdepot-go-bigint": "reply-std-ok",
-		"std-setdepot-python":    "reply-std-ok",
-		"std-multicall-go":       "reply-std-multicall",
-		// Commands that are not built are answered like unknown ones.
-		"td-increasedepot-crlf-utf8": "reply-td-30001",
-		"std-adduser-python":         "reply-std-30001",
+		"td-getdepotdata":            "reply-td-getdepotdata",
+		"td-setdepot-pretty":         "reply-td-ok",
+		"td-bad-command":             "reply-td-30001",
+		"td-bad-duplicate":           "reply-td-30002-duplicate",
+		"td-bad-doctype":             "reply-td-30003-doctype",
+		"td-bad-tworoots":            "reply-td-30003-tworoots",
+		"std-getdepotdata-go":        "reply-std-getdepotdata",
+		"std-setdepot-go-bigint":     "reply-std-ok",
+		"std-setdepot-python":        "reply-std-ok",
+		"std-multicall-go":           "reply-std-multicall",
+		"td-increasedepot-crlf-utf8": "reply-td-ok",
+		"std-listmethods-python":     "reply-std-listmethods",
 	} {
 		body := vector(t, request+".xml")
 		checksum := "checksum=" + string(vector(t, request+".md5"))
@@ -162,16 +67,15 @@ func TestSpacesAreAnsweredByteForByte(t *testing.T) {
 func TestChangesReachTheGateway(t *testing.T) {
 	r := newRig(t, nil)
 	r.call(string(vector(t, "td-setdepot-pretty.xml")))
-	if d := r.depots.depots[0]; d.StorageLimit != 5368709120 || d.TrafficLimit != 53687091200 {
+	if d := r.depot(17); d.StorageLimit != 5368709120 || d.TrafficLimit != 53687091200 {
 		t.Errorf("limits %d and %d", d.StorageLimit, d.TrafficLimit)
 	}
 	r.call(td("setdepot", "<username>yourusername</username><depotid>17</depotid><disklimit>5</disklimit><trafficlimit>7</trafficlimit><changeinfo> order 4711 </changeinfo>"))
-	call := r.depots.calls[len(r.depots.calls)-1]
-	if d := r.depots.depots[0]; d.StorageLimit != 5 || d.TrafficLimit != 7 || call.Command != "setdepot" || call.Note != "order 4711" {
-		t.Errorf("limits %d and %d, call %+v", d.StorageLimit, d.TrafficLimit, call)
+	if d, last := r.depot(17), r.history(); d.StorageLimit != 5 || d.TrafficLimit != 7 || last.Command != "setdepot" || last.Note != "order 4711" {
+		t.Errorf("limits %d and %d, history %+v", d.StorageLimit, d.TrafficLimit, last)
 	}
-	if got := r.call(td("deletedepot", "<username>YourUserName</username><depotid>17</depotid>")); got != string(vector(t, "reply-td-ok.xml")) || len(r.depots.depots) != 0 {
-		t.Errorf("deletedepot: %s, %d depots left", got, len(r.depots.depots))
+	if got := r.call(td("deletedepot", "<username>YourUserName</username><depotid>17</depotid>")); got != string(vector(t, "reply-td-ok.xml")) {
+		t.Errorf("deletedepot: %s", got)
 	}
 	for dialect, body := range map[string][]byte{"td": vector(t, "td-getdepotdata.xml"), "std": vector(t, "std-getdepotdata-go.xml")} {
 		if got := r.call(string(body)); got != string(vector(t, "reply-"+dialect+"-30301.xml")) {
@@ -180,46 +84,35 @@ func TestChangesReachTheGateway(t *testing.T) {
 	}
 }
 
-// documents are the secrets of the document's vector.
-func documents(t *testing.T) *depot.Document {
-	t.Helper()
-	seed, err := hex.DecodeString("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &depot.Document{
-		PublicURL: "https://gateway.example/", Secret: auth.NewSecret("vector-document-secret"), Key: ed25519.NewKeyFromSeed(seed),
-	}
-}
-
 func TestCreateDepotReturnsIDAndDocument(t *testing.T) {
-	r := newRig(t, func(c *depot.Config) { c.Document = documents(t) })
-	r.depots.depots = nil
-	r.seconds = 1406300801 // the depot of the vector is made now
-	body := strings.Replace(td("createdepot", "<username>YourUserName</username><disclimit>5368709120</disclimit><depotid>17</depotid>"),
-		"1420070400", "1406300801", 1)
-	want := "<depotid>17</depotid><depotdocument>" + string(vector(t, "depotdocument.b64")) + "</depotdocument></teamdrive>"
-	if got := r.call(body); !strings.HasSuffix(got, want) {
+	r := newRig(t, withDocuments(t))
+	got := r.call(string(vector(t, "td-createdepot.xml")))
+	want := "<depotid>18</depotid><depotdocument>" + documents(t).Make(r.depot(18)) + "</depotdocument></teamdrive>"
+	if !strings.HasSuffix(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-
-	r = newRig(t, nil)
-	got := r.call(string(vector(t, "td-createdepot.xml")))
-	if !strings.HasSuffix(got, "<apiversion>3.0.003</apiversion><depotid>18</depotid><depotdocument></depotdocument></teamdrive>") {
-		t.Errorf("without secrets for documents: %s", got)
-	}
-	d := r.depots.depots[1]
+	d := r.depot(18)
 	if d.Owner != "YourUserName" || d.TrafficLimit != 53687091200 || d.Contract != "C-1001" || strings.Join(d.Users, " ") != "alice bob" {
 		t.Errorf("made %+v", d)
+	}
+	got = newRig(t, nil).call(string(vector(t, "td-createdepot.xml")))
+	if !strings.HasSuffix(got, "<apiversion>3.0.003</apiversion><depotid>18</depotid><depotdocument></depotdocument></teamdrive>") {
+		t.Errorf("without secrets for documents: %s", got)
 	}
 }
 
 func TestDefaultDepotAndDepotWithoutLimit(t *testing.T) {
 	r := newRig(t, nil)
-	r.depots.depots[0] = gateway.Depot{ID: 1, Owner: "YourUserName", Default: true, Users: []string{"hidden"}}
-	got := r.call(td("getdepotdata", "<username>YourUserName</username>"))
+	id := strconv.FormatUint(r.depotOf("tester", 0).ID, 10)
+	if got := r.call(td("addusertodepot", "<username>tester</username><depotid>"+id+"</depotid><userlist>hidden</userlist>")); !strings.Contains(got, "<intresult>0</intresult>") {
+		t.Errorf("adding a user to a default depot: %s", got)
+	}
+	if users := r.depotOf("tester", 0).Users; len(users) != 1 {
+		t.Errorf("users %v", users)
+	}
+	got := r.call(td("getdepotdata", "<username>tester</username>"))
 	for _, part := range []string{
-		"<status>deactivated</status>", "<disclimit>9223372036854775807</disclimit>", "<trafficlimit>9223372036854775807</trafficlimit>",
+		"<status>activated</status>", "<disclimit>9223372036854775807</disclimit>", "<trafficlimit>9223372036854775807</trafficlimit>",
 		"<isdefault>true</isdefault><userlist></userlist>",
 	} {
 		if !strings.Contains(got, part) {
@@ -368,9 +261,9 @@ func TestChangesAreDoneOnce(t *testing.T) {
 	}
 
 	r = newRig(t, nil)
-	r.depots.fail = errs.New("x", errs.Unavailable, "", "")
+	r.engine.fail = errs.New("x", errs.Unavailable, "", "")
 	r.call(change)
-	r.depots.fail = nil
+	r.engine.fail = nil
 	if got := r.call(change); got != string(vector(t, "reply-td-ok.xml")) {
 		t.Errorf("repeated after a failure: %s", got)
 	}
@@ -383,8 +276,13 @@ func TestChangesAreDoneOnce(t *testing.T) {
 
 	r = newRig(t, func(c *depot.Config) { c.Window = -1 })
 	r.call(change)
-	if until := r.depots.calls[0].Replay.Until; until != time.Unix(clock+86400, 0) {
-		t.Errorf("without a window changes are remembered until %v", until)
+	r.seconds = clock + 86399
+	if got := r.call(change); !strings.HasSuffix(got, replayed) {
+		t.Errorf("without a window, nearly a day later: %s", got)
+	}
+	r.seconds = clock + 86400
+	if got := r.call(change); got != string(vector(t, "reply-td-ok.xml")) {
+		t.Errorf("without a window, a day later: %s", got)
 	}
 }
 
@@ -442,16 +340,16 @@ func TestPathsOfTheAPI(t *testing.T) {
 func TestFailuresOfTheGatewayAreShownInWords(t *testing.T) {
 	body := string(vector(t, "td-setdepot-pretty.xml"))
 	r := newRig(t, nil)
-	r.depots.panics = true
+	r.engine.panics = true
 	if got := r.call(body); !strings.HasSuffix(got, "<apiversion>3.0.003</apiversion>"+tdFault("-20000", "", "Internal Error")) {
 		t.Errorf("a panic: %s", got)
 	}
-	if log := r.log.String(); !strings.Contains(log, "broken gateway") || !strings.Contains(log, "fake_test.go") {
+	if log := r.log.String(); !strings.Contains(log, "broken engine") || !strings.Contains(log, "rig_test.go") {
 		t.Errorf("a panic is logged as %s", log)
 	}
 	for kind, want := range map[errs.Kind]int{errs.RateLimited: 429, errs.Unavailable: 503} {
 		r = newRig(t, nil)
-		r.depots.fail = errs.New("x", kind, "", "")
+		r.engine.fail = errs.New("x", kind, "", "")
 		w := r.send([]byte(body), signed([]byte(body)), nil)
 		if w.Code != want || w.Header().Get("Retry-After") == "" {
 			t.Errorf("%v: %d, Retry-After %q", kind, w.Code, w.Header().Get("Retry-After"))
@@ -491,7 +389,7 @@ func TestRateAndLockout(t *testing.T) {
 }
 
 func TestCallsAreLoggedWithoutSecrets(t *testing.T) {
-	r := newRig(t, func(c *depot.Config) { c.Document = documents(t) })
+	r := newRig(t, withDocuments(t))
 	r.call(string(vector(t, "td-setdepot-pretty.xml")))
 	r.call(string(vector(t, "td-createdepot.xml")))
 	r.send(vector(t, "std-getdepotdata-go.xml"), "checksum=0123456789abcdef0123456789abcdef", nil)
@@ -538,8 +436,7 @@ func TestConfigurationsThatCannotBe(t *testing.T) {
 		"no slash":    {Paths: []string{"api"}},
 		"big integer": {BigInt: "i16"},
 		"rate":        {Rate: -1},
-		"no key":      {Document: &depot.Document{PublicURL: "https://x/", Secret: auth.NewSecret("x")}},
-		"no URL":      {Document: &depot.Document{Secret: auth.NewSecret("x"), Key: make(ed25519.PrivateKey, 64)}},
+		"host":        {Hosts: []depot.Host{{URL: "https://x/"}}},
 	} {
 		if _, err := depot.New(cfg, nil, slog.New(slog.DiscardHandler), time.Now); errs.Of(err) != errs.Invalid {
 			t.Errorf("%s: %v, want errs.Invalid", name, err)
@@ -588,11 +485,12 @@ func FuzzRequest(f *testing.F) {
 		}
 		f.Add(body)
 	}
+	r := newRig(f, nil)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > 65536 {
 			return
 		}
-		r := newRig(t, nil)
+		r.t = t
 		w := r.send(body, signed(body), nil)
 		if w.Code != http.StatusOK {
 			t.Fatalf("status %d", w.Code)

@@ -33,13 +33,18 @@ var outcomes = map[cause]outcome{
 	{errs.Invalid, errs.BadLimit}:        api(wire.IncreasingFailed, 0), // a command may have its own
 	{errs.Unauthenticated, ""}:           api(wire.InvalidRequest, wire.ChecksumWrong),
 	{errs.Forbidden, ""}:                 api(wire.AccessDenied, 0),
+	{errs.Forbidden, errs.BadName}:       api(wire.InvalidRequest, wire.ParameterInvalid), // a reserved name
+	{errs.Forbidden, errs.NoDepot}:       api(wire.DepotMismatch, 0),
+	{errs.Forbidden, errs.Inactive}:      api(wire.DepotMismatch, 0),
+	{errs.Forbidden, errs.TooMany}:       api(wire.InternalError, 0),
+	{errs.Forbidden, errs.NotActivated}:  api(wire.NotActivated, 0),
 	{errs.NotFound, ""}:                  api(wire.DepotMismatch, 0),
 	{errs.NotFound, errs.NoDepotForUser}: api(wire.NoDepotForUser, 0),
-	{errs.NotFound, errs.NoUser}:         api(wire.NoDepotForUser, 0),
+	{errs.NotFound, errs.NoUser}:         api(wire.UnknownUser, 0),
 	{errs.NotFound, errs.NoAccount}:      api(wire.NoDepotForUser, 0),
 	{errs.NotFound, errs.NoContainer}:    api(wire.SpaceMismatch, 0),
 	{errs.NotFound, unknownProvider}:     api(wire.ProviderNotFound, 0),
-	{errs.Exists, ""}:                    api(wire.DepotMismatch, 0),
+	{errs.Exists, ""}:                    api(wire.SpaceMismatch, 0), // only a space's name can be taken
 	{errs.Conflict, ""}:                  api(wire.DepotMismatch, 0),
 	{errs.Conflict, errs.NotEmpty}:       api(wire.SpaceMismatch, 0),
 	{errs.Conflict, errs.Replayed}:       api(wire.InvalidRequest, wire.Replayed),

@@ -18,6 +18,8 @@ type exchange struct {
 	body  []byte
 	start time.Time
 	enc   wire.Encoder
+	// proven tells that the caller knows the secret.
+	proven bool
 
 	// What the log says, and the code for a bad limit: of the command that ran
 	// last.
@@ -33,7 +35,7 @@ func (x *exchange) answer(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if method, ok := methods()[call.Name]; ok && call.Dialect == wire.STD {
+	if method, ok := x.methods[call.Name]; ok && call.Dialect == wire.STD {
 		x.command = call.Name
 		v, err := method.run(ctx, x, call)
 		if err != nil {
@@ -54,18 +56,18 @@ const prefix = "depot."
 
 func unprefixed(name string) string { return strings.TrimPrefix(name, prefix) }
 
-// perform runs a depot command. place tells the calls of a multicall apart; it
+// perform runs a depot command and returns its whole reply. place tells the calls of a multicall apart; it
 // is -1 for a request's only one.
 func (x *exchange) perform(ctx context.Context, call wire.Call, place int) (wire.Struct, error) {
 	name := call.Name
 	if call.Dialect == wire.STD {
 		name = unprefixed(name)
 	}
-	cmd, ok := commands[name]
+	cmd, ok := x.commands[name]
 	if !ok {
 		return nil, wire.Fault{Primary: wire.InvalidCommand}
 	}
-	x.command, x.badLimit, x.user, x.depot = name, cmd.badLimit, "", 0
+	x.command, x.badLimit, x.user, x.depot, x.enc.Old = name, cmd.badLimit, "", 0, cmd.version == oldAlways
 	fields, err := call.Fields()
 	if err != nil {
 		return nil, err
@@ -85,7 +87,11 @@ func (x *exchange) perform(ctx context.Context, call wire.Call, place int) (wire
 	if cmd.changes && !x.cfg.AllowReplay {
 		depotCall.Replay = x.replay(sent, place)
 	}
-	return cmd.run(ctx, x, p, depotCall)
+	result, err := cmd.run(ctx, x, p, depotCall)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Versioned(result, cmd.version != current), nil
 }
 
 // checkTime judges requesttime. Clocks are compared in whole seconds, which is

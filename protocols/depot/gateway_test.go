@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		face, err := depot.New(depot.Config{Allow: allow, Keys: auth.DepotKeys{Optional: true}, Document: documents(t)},
+		face, err := depot.New(depot.Config{Allow: allow, Keys: auth.DepotKeys{Optional: true}, Documents: documents(t)},
 			g.Gateway.Depots, slog.New(slog.DiscardHandler), g.Clock.Now)
 		if err != nil {
 			t.Fatal(err)

@@ -76,6 +76,21 @@ func (p *params) list(name string) []string {
 	return l
 }
 
+// required marks a list or text that may not be empty.
+func (p *params) required(length int) {
+	if length == 0 {
+		p.refuse(wire.ParameterMissing)
+	}
+}
+
+// ids reads a list of ids, which is required.
+func (p *params) ids(name string) []uint64 {
+	l, err := p.fields.IDs(name)
+	p.keep(err)
+	p.required(len(l))
+	return l
+}
+
 // impossible is a limit that no depot can have: what cannot be read is handed
 // to the gateway as this, because the gateway judges limits after it found the
 // depot, and a caller is to be told of the depot first.

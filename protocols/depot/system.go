@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"entrepot/protocols/depot/wire"
 )
@@ -19,8 +20,7 @@ type method struct {
 	help      string
 }
 
-// methods returns XML-RPC's own methods by name. It is a function because some
-// of them tell of all.
+// methods returns XML-RPC's own methods by name.
 func methods() map[string]method {
 	return map[string]method{
 		"system.listMethods": {listMethods, []string{"array"}, "Returns the names of all methods."},
@@ -42,12 +42,12 @@ func none(call wire.Call) error {
 	return nil
 }
 
-func listMethods(_ context.Context, _ *exchange, call wire.Call) (wire.Value, error) {
+func listMethods(_ context.Context, x *exchange, call wire.Call) (wire.Value, error) {
 	var names wire.Names
-	for name := range commands {
+	for name := range x.commands {
 		names = append(names, prefix+name)
 	}
-	for name := range methods() {
+	for name := range x.methods {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -55,27 +55,38 @@ func listMethods(_ context.Context, _ *exchange, call wire.Call) (wire.Value, er
 }
 
 // named finds the method that a call asks about: its signature and help.
-func named(call wire.Call) (signature []string, help string, err error) {
+func (x *exchange) named(call wire.Call) (signature []string, help string, err error) {
 	name, err := call.OnlyText()
 	if err != nil {
 		return nil, "", err
 	}
-	if m, ok := methods()[name]; ok {
+	if m, ok := x.methods[name]; ok {
 		return m.signature, m.help, nil
 	}
-	if cmd, ok := commands[unprefixed(name)]; ok {
-		return []string{"struct", "struct"}, cmd.help + " The member requesttime is always required.", nil
+	if cmd, ok := x.commands[unprefixed(name)]; ok {
+		return []string{"struct", "struct"}, cmd.describe(), nil
 	}
 	return nil, "", wire.Fault{Primary: wire.InvalidCommand}
 }
 
-func methodHelp(_ context.Context, _ *exchange, call wire.Call) (wire.Value, error) {
-	_, help, err := named(call)
+// describe is one paragraph on a command, its members and its codes.
+func (c command) describe() string {
+	var b strings.Builder
+	b.WriteString(c.help + " Members: requesttime, the time in Unix seconds")
+	for _, m := range c.members {
+		b.WriteString("; " + m.name + ", " + m.text)
+	}
+	b.WriteString(". Errors: " + c.faults + ".")
+	return b.String()
+}
+
+func methodHelp(_ context.Context, x *exchange, call wire.Call) (wire.Value, error) {
+	_, help, err := x.named(call)
 	return wire.Text(help), err
 }
 
-func methodSignature(_ context.Context, _ *exchange, call wire.Call) (wire.Value, error) {
-	signature, _, err := named(call)
+func methodSignature(_ context.Context, x *exchange, call wire.Call) (wire.Value, error) {
+	signature, _, err := x.named(call)
 	return wire.Array{wire.Names(signature)}, err
 }
 
@@ -122,9 +133,12 @@ func (x *exchange) inner(ctx context.Context, call wire.Call, place int) (wire.V
 	if call.Name == "system.multicall" {
 		return nil, wire.Fault{Primary: wire.InvalidRequest, Secondary: wire.WrongShape}
 	}
-	if m, ok := methods()[call.Name]; ok {
+	if m, ok := x.methods[call.Name]; ok {
 		return m.run(ctx, x, call)
 	}
 	result, err := x.perform(ctx, call, place)
-	return wire.Versioned(result), err
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }

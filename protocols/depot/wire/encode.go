@@ -69,7 +69,7 @@ const (
 )
 
 const (
-	tdHead  = "<?xml version='1.0' encoding='UTF-8' ?>\n<teamdrive><apiversion>"
+	tdHead  = "<?xml version='1.0' encoding='UTF-8' ?>\n<teamdrive>"
 	tdTail  = "</teamdrive>"
 	stdHead = `<?xml version="1.0" encoding="UTF-8"?>` + "\n<methodResponse>"
 	stdTail = "</methodResponse>"
@@ -79,24 +79,31 @@ const (
 type Encoder struct {
 	Dialect Dialect
 	BigInt  BigInt // "" is BigI8
+	// Old marks a command whose faults name the old version.
+	Old bool
 }
 
-// Result writes the reply of a depot command: apiversion and the members.
+// Result writes the reply of a depot command, whose members begin with those
+// that Versioned adds.
 func (e Encoder) Result(members Struct) []byte {
-	var b strings.Builder
-	if e.Dialect == TD {
-		b.WriteString(tdHead + version + "</apiversion>")
-		members.td(&b)
-		b.WriteString(tdTail)
-		return []byte(b.String())
+	if e.Dialect == STD {
+		return e.Reply(members)
 	}
-	return e.Reply(Versioned(members))
+	var b strings.Builder
+	b.WriteString(tdHead)
+	members.td(&b)
+	b.WriteString(tdTail)
+	return []byte(b.String())
 }
 
-// Versioned returns the members with the version of the API before them, as an
-// STD reply has them.
-func Versioned(members Struct) Struct {
-	return append(Struct{{"apiversion", Text(version)}}, members...)
+// Versioned returns the members with the version of the API before them, the
+// old one for the replies that have that.
+func Versioned(members Struct, old bool) Struct {
+	named := Text(version)
+	if old {
+		named = oldVersion
+	}
+	return append(Struct{{"apiversion", named}}, members...)
 }
 
 // Reply writes an STD reply of one value.
@@ -117,18 +124,15 @@ func (e Encoder) Fault(f Fault) []byte {
 		b.WriteString("</fault>" + stdTail)
 		return []byte(b.String())
 	}
-	named, secondary := version, ""
-	if f.Primary <= AccessDenied && f.Primary >= InvalidXML {
-		named = oldVersion
-	}
+	secondary := ""
 	if f.Secondary != 0 {
 		secondary = strconv.Itoa(f.Secondary)
 	}
-	b.WriteString(tdHead + named + "</apiversion><exception>")
-	Struct{
+	b.WriteString(tdHead)
+	Versioned(Struct{{"exception", Struct{
 		{"primarycode", Text(strconv.Itoa(f.Primary))}, {"secondarycode", Text(secondary)}, {"message", Text(f.Message())},
-	}.td(&b)
-	b.WriteString("</exception>" + tdTail)
+	}}}, e.Old || f.Primary <= AccessDenied && f.Primary >= InvalidXML).td(&b)
+	b.WriteString(tdTail)
 	return []byte(b.String())
 }
 

@@ -29,13 +29,13 @@ func TestResultsInTD(t *testing.T) {
 		"<text>a&lt;b&gt;&amp;\"&#13;\n\uFFFD\uFFFD</text><empty></empty><small>-2147483648</small><big>2147483648</big><yes>true</yes>" +
 		"<when>07/25/2014 15:06:41.00</when><list>a,b&amp;c</list><none></none>" +
 		"<rows><row><id>1</id></row><row><id>2</id></row></rows><array>1x</array></teamdrive>"
-	if got := string(wire.Encoder{}.Result(all)); got != want {
+	if got := string(wire.Encoder{}.Result(wire.Versioned(all, false))); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
 func TestResultsInSTD(t *testing.T) {
-	got := string(wire.Encoder{Dialect: wire.STD}.Result(all))
+	got := string(wire.Encoder{Dialect: wire.STD}.Result(wire.Versioned(all, false)))
 	for _, part := range []string{
 		`<?xml version="1.0" encoding="UTF-8"?>` + "\n<methodResponse><params><param><value><struct><member><name>apiversion</name><value><string>3.0.003</string></value></member>",
 		"<member><name>text</name><value><string>a&lt;b&gt;&amp;\"&#13;\n\uFFFD\uFFFD</string></value></member>",

@@ -18,11 +18,15 @@ const (
 	InvalidCommand   = -30001
 	InvalidRequest   = -30002
 	InvalidXML       = -30003
+	UnknownUser      = -30100
+	NotActivated     = -30102
+	BadLocation      = -30112
 	ProviderNotFound = -30114
 	NoDepotForUser   = -30301
 	DepotMismatch    = -30302
 	SpaceMismatch    = -30303
 	IncreasingFailed = -30304
+	DecreasingFailed = -30305
 	InvalidStorage   = -30306
 	InternalError    = -20000
 )
@@ -55,11 +59,15 @@ var messages = map[int]string{
 	InvalidCommand:   "Invalid Command",
 	InvalidRequest:   "Invalid Request",
 	InvalidXML:       "Invalid XML",
+	UnknownUser:      "Username does not exists", // as the original spells it
+	NotActivated:     "Account not Activated by activation mail",
+	BadLocation:      "Invalid location",
 	ProviderNotFound: "Provider not found",
 	NoDepotForUser:   "No Depot for User",
 	DepotMismatch:    "Depot-ID does not match",
 	SpaceMismatch:    "Space-ID does not match",
 	IncreasingFailed: "Increasing Depot failed",
+	DecreasingFailed: "Decreasing Depot failed",
 	InvalidStorage:   "Invalid storage limit",
 	InternalError:    "Internal Error",
 }

@@ -163,6 +163,25 @@ func (f Fields) ID(name string) (uint64, error) {
 	if err != nil || text == "" {
 		return 0, err
 	}
+	return parseID(text)
+}
+
+// IDs returns a list of ids, in the forms that Names takes.
+func (f Fields) IDs(name string) ([]uint64, error) {
+	texts, err := f.Names(name)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uint64, len(texts))
+	for i, text := range texts {
+		if ids[i], err = parseID(text); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+func parseID(text string) (uint64, error) {
 	if len(text) > 19 || text[0] == '0' || strings.Trim(text, "0123456789") != "" {
 		return 0, badRequest(ParameterInvalid)
 	}
