@@ -23,11 +23,10 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 		put: put{
 			core: o.core, ref: dst, p: auth.PrincipalOf(ctx), now: o.now(),
 			opt: &PutOptions{Size: -1, ContentType: opt.ContentType, Headers: opt.Headers, Properties: opt.Properties,
-				DeleteAt: opt.DeleteAt, Conditions: opt.Target, Item: opt.Item},
+				DeleteAt: opt.DeleteAt, Conditions: opt.Target, Item: opt.Item, copied: true},
 		},
 		src: src, with: &opt,
 	}
-	c.copies = true
 	if src.Account == dst.Account {
 		c.put.source = src.Container + "/" + src.Object
 	}
@@ -36,6 +35,9 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 	}
 	if err := o.roomOnDisk(); err != nil {
 		return Object{}, PutResult{}, err
+	}
+	if volumeOf(src.Account) != volumeOf(dst.Account) {
+		return o.copyAcross(ctx, src, dst, &opt)
 	}
 	if opt.Item && src == dst {
 		return c.stay(ctx)
@@ -135,7 +137,7 @@ func (c *copying) readSource(v *store.View) error {
 
 // settle works out what the copy carries over.
 func (c *copying) settle() {
-	opt := PutOptions{Size: -1, ContentType: c.with.ContentType, Conditions: c.with.Target, DeleteAt: c.with.DeleteAt, Item: c.with.Item}
+	opt := PutOptions{Size: -1, ContentType: c.with.ContentType, Conditions: c.with.Target, DeleteAt: c.with.DeleteAt, Item: c.with.Item, copied: true}
 	opt.Headers, opt.Properties = c.with.Headers, c.with.Properties
 	if opt.ContentType == "" {
 		opt.ContentType = c.source.ContentType

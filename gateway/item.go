@@ -49,7 +49,7 @@ func (w *put) keepInSpace(o *store.Object) {
 			o.ContentType = w.old.ContentType
 		}
 	}
-	if w.old == nil || w.copies { // a copy is as its source is
+	if w.old == nil || w.opt.copied { // a copy is as its source is
 		return
 	}
 	for k, v := range w.old.Properties {

@@ -312,6 +312,9 @@ func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) err
 	if err := names.Container(to.Container); err != nil {
 		return err
 	}
+	if volumeOf(ref.Account) != volumeOf(to.Account) {
+		return errAcross
+	}
 	if err := n.roomOnDisk(); err != nil {
 		return err
 	}

@@ -91,6 +91,19 @@ func (s *Spaces) Stores(ctx context.Context, account string) ([]StoreInfo, error
 	return s.cfg.Stores, nil
 }
 
+// volumeOf is the volume of content that what is put into an account goes to.
+func volumeOf(account string) uint8 {
+	_, n := splitStore(account)
+	if n > MaxStore {
+		return 0
+	}
+	return uint8(n)
+}
+
+// errAcross refuses what moves content by reference between stores, whose
+// content lies apart.
+var errAcross = errs.New("gateway", errs.Forbidden, errs.AcrossStores, "Between stores only single files can be copied, not folders or moves.")
+
 // storeOf is the store that an account is; the primary one for accounts of
 // their own, nil for a store that is not configured.
 func (c *core) storeOf(account string) *StoreInfo {

@@ -49,6 +49,9 @@ func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, mov
 	if err := w.checkArguments(); err != nil {
 		return false, err
 	}
+	if volumeOf(src.Account) != volumeOf(dst.Account) {
+		return false, errAcross
+	}
 	if !move {
 		if err := w.roomOnDisk(); err != nil {
 			return false, err

@@ -188,6 +188,9 @@ type PutOptions struct {
 	// have at most MaxItemProperties bytes instead of Swift's limits; the
 	// object is listed in its space whatever its type.
 	Item bool
+	// copied tells that the content is another object's: nothing of what is
+	// replaced is kept.
+	copied bool
 }
 
 // MaxItemProperties bounds the properties of an item in bytes: names and

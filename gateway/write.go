@@ -30,7 +30,6 @@ type put struct {
 	// that this one has its own room among them.
 	othersDepot, othersAccount int64
 	reserved                   bool
-	copies                     bool   // the content is another object's
 	source                     string // of a copy within an account: that object, for the audit
 }
 
@@ -57,7 +56,7 @@ func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptio
 		}
 	}
 	defer func() { release() }()
-	up := o.store.NewUpload(ctx, algorithms(opt.Digests)...)
+	up := o.store.NewUploadIn(ctx, volumeOf(ref.Account), algorithms(opt.Digests)...)
 	defer up.Close()
 	if err := w.receive(up, body); err != nil {
 		return PutResult{}, err
@@ -212,7 +211,7 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 	if err := w.conditions(v, locks); err != nil {
 		return err
 	}
-	if w.opt.Item && !w.copies {
+	if w.opt.Item && !w.opt.copied {
 		if err := w.itemProperties(size); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"entrepot/gateway/errs"
 	"entrepot/store/blob"
+	"entrepot/store/blob/volumes"
 	"entrepot/store/internal/record"
 )
 
@@ -32,6 +33,7 @@ type Upload struct {
 	sha256 hash.Hash
 	sealed []byte
 	done   bool
+	volume uint8 // where the content goes; beyond the first one nothing is inline
 }
 
 // NewUpload begins an upload. digests names algorithms to compute besides MD5
@@ -58,13 +60,28 @@ func (s *Store) NewUpload(ctx context.Context, digests ...string) *Upload {
 	return u
 }
 
+// NewUploadIn begins an upload into a further volume of content, see package
+// volumes; 0 is NewUpload.
+func (s *Store) NewUploadIn(ctx context.Context, volume uint8, digests ...string) *Upload {
+	u := s.NewUpload(ctx, digests...)
+	u.volume = volume
+	return u
+}
+
+// inline is up to how many bytes stay in the engine.
+func (u *Upload) inline() int {
+	if u.volume != 0 {
+		return 0
+	}
+	return u.s.InlineLimit()
+}
+
 // Receive takes the whole body, at most limit bytes: errs.TooLarge when there
 // are more. An error of body is errs.Incomplete; what the store cannot
 // do has another kind.
 func (u *Upload) Receive(body io.Reader, limit int64) error {
 	body = io.LimitReader(body, limit+1)
-	inline := u.s.InlineLimit()
-	small := (*u.buf)[:inline+1]
+	small := (*u.buf)[:u.inline()+1]
 	n, err := fill(body, small)
 	u.size = int64(n)
 	*u.buf = small[:n]
@@ -100,6 +117,7 @@ func (u *Upload) overflow(head []byte, body io.Reader) error {
 	if err != nil {
 		return err
 	}
+	volumes.Mark(&id, u.volume)
 	u.id = id
 	u.s.inFlight.add(id)
 	if u.file, err = u.s.blobs.Create(u.ctx, id); err != nil {

@@ -23,7 +23,7 @@ func (m maintenance) Backup(ctx context.Context, b admin.Backup) (out admin.Back
 	defer func() { err = errors.Join(err, target.Close()) }()
 	to := store.BackupTarget{Blobs: target, Sync: target.SyncNames}
 	if !b.Copy {
-		to.Adopt = func(ctx context.Context, id blob.ID) (bool, error) { return target.Adopt(ctx, m.blobs, id) }
+		to.Adopt = func(ctx context.Context, id blob.ID) (bool, error) { return target.Adopt(ctx, m.holder(id), id) }
 	}
 	r, err := m.store.Backup(ctx, b.Directory, store.BackupSource{Database: m.engine.Backup}, to)
 	return admin.BackedUp{

@@ -2,10 +2,14 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 
 	"entrepot/gateway"
 	"entrepot/protocols/duracloud"
+	"entrepot/store/blob"
+	"entrepot/store/blob/dirblob"
+	"entrepot/store/blob/volumes"
 )
 
 // duraConfig are the settings of the DuraCloud door.
@@ -77,4 +81,32 @@ func (c *config) dura() duracloud.Config {
 		Prefix: c.DuraCloud.Prefix, Account: c.DuraCloud.Account, Hosts: c.DuraCloud.Hosts, HTTPDates: c.DuraCloud.HTTPDates,
 		TrustedProxies: networks(c.TrustedProxies),
 	}
+}
+
+// openStores opens the content of the further stores and joins it with that of
+// the primary one. A store whose directory cannot be opened answers all of its
+// own requests with the failure; the others serve.
+func (o *opened) openStores(c config, log *slog.Logger) blob.Blobs {
+	o.further = make(map[uint8]*dirblob.Store, len(c.Stores))
+	all := make(map[uint8]blob.Blobs, len(c.Stores))
+	for _, s := range c.Stores {
+		n := uint8(s.ID)
+		dir, err := dirblob.Open(s.Directory, dirblob.Options{Floor: c.FreeSpace, Logger: log})
+		if err != nil {
+			log.Error("a store cannot be opened", "store", s.ID, "err", err)
+			all[n] = volumes.Away{Err: fmt.Errorf("store %d: %w", s.ID, err)}
+			continue
+		}
+		o.close = append(o.close, dir.Close)
+		o.further[n], all[n] = dir, dir
+	}
+	return volumes.New(o.blobs, all)
+}
+
+// holder is the directory that has a piece of content.
+func (o *opened) holder(id blob.ID) *dirblob.Store {
+	if dir := o.further[volumes.Of(id)]; dir != nil {
+		return dir
+	}
+	return o.blobs
 }

@@ -37,7 +37,8 @@ type opened struct {
 	gateway *gateway.Gateway
 	store   *store.Store
 	engine  *boltkv.Engine
-	blobs   *dirblob.Store
+	blobs   *dirblob.Store           // of the primary store
+	further map[uint8]*dirblob.Store // of the others, by number
 	close   []func() error
 }
 
@@ -74,7 +75,7 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 	}
 	o.close = append(o.close, blobs.Close)
 	o.engine, o.blobs = engine, blobs
-	o.store, err = store.Open(ctx, engine, blobs, store.Options{
+	o.store, err = store.Open(ctx, engine, o.openStores(c, log), store.Options{
 		InlineLimit: c.InlineLimit, Logger: log, ScrubRate: c.scrubRate(), Grace: c.SweepGrace,
 	})
 	if err != nil {

@@ -93,6 +93,7 @@ const (
 	SameResource   Reason = "same resource"       // Forbidden: source is destination
 	ProtectedRoot  Reason = "protected root"      // Forbidden: the account root itself
 	BesideSpaces   Reason = "beside containers"   // Forbidden: a file cannot live beside containers
+	AcrossStores   Reason = "across stores"       // Forbidden: content would be shared between stores
 	TooMany        Reason = "too many entries"    // Forbidden: a tree operation above the limit of one transaction
 	NameTooLong    Reason = "name too long"       // Invalid
 	BadName        Reason = "bad name"            // Invalid
