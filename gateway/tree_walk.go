@@ -92,7 +92,7 @@ func (w *walk) run() error {
 		}
 	}
 	for {
-		q := store.Query{Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now, Whole: w.opt.Parts.User}
+		q := store.Query{Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now, Properties: w.opt.Parts.User}
 		if !w.opt.Recursive {
 			q.Delimiter = "/"
 		}

@@ -64,7 +64,7 @@ func recount(v kv.Reader, id uint64) (tally, error) {
 	err = allPages(v, kv.Prefix(tableObjects, u64(id)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
 			t[CountContainerObjects]++
-			if o, err := decodeListed(string(item.Row[8:]), item.Value, types); err == nil {
+			if o, err := decodeListed(string(item.Row[8:]), item.Value, types, false); err == nil {
 				t[CountContainerMarkers] += o.marks()
 				t[CountContainerBytes] += o.Content.Size
 				if o.DeleteAt != 0 {

@@ -48,7 +48,7 @@ func (tx *Tx) moveExpiry(id uint64, from, to string) error {
 	types := make(interner)
 	return allPages(tx.tx, kv.Prefix(tableObjects, in(id, to)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
-			o, err := decodeListed(string(item.Row[8:]), item.Value, types)
+			o, err := decodeListed(string(item.Row[8:]), item.Value, types, false)
 			if err != nil {
 				return err
 			}

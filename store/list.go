@@ -19,8 +19,8 @@ type Query struct {
 	Direct    bool // leave out rolled-up names and Prefix itself
 	Items     bool // leave out objects that only mark folders, see Object.Marks
 	Now       Stamp
-	// Whole decodes objects with their properties, which listings do without.
-	Whole bool
+	// Properties decodes those of objects, which most listings do without.
+	Properties bool
 }
 
 // A Listed name is an object, or a rolled-up prefix in Subdir. Of an object
@@ -114,10 +114,6 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 	var list []Listed
 	s := newScanner(tableObjects, u64(id), q)
 	types := make(interner)
-	decode := func(name string, b []byte) (Object, error) { return decodeListed(name, b, types) }
-	if q.Whole {
-		decode = decodeObject
-	}
 	err := s.each(v, func(name string, item kv.Item) (bool, error) {
 		if list == nil {
 			list = make([]Listed, 0, s.rows)
@@ -126,7 +122,7 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 			if q.Direct {
 				return false, nil
 			}
-			first, err := decode(string(item.First[len(s.base):]), item.Value)
+			first, err := decodeListed(string(item.First[len(s.base):]), item.Value, types, q.Properties)
 			if err != nil {
 				return false, err
 			}
@@ -145,7 +141,7 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 		if q.Direct && name == q.Prefix {
 			return false, nil
 		}
-		o, err := decode(name, item.Value)
+		o, err := decodeListed(name, item.Value, types, q.Properties)
 		if err != nil || o.Expired(q.Now) || q.Items && o.Marks() {
 			return false, err
 		}

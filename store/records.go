@@ -356,9 +356,9 @@ func (i interner) text(b []byte) string {
 	return s
 }
 
-// decodeListed decodes what listings show: neither properties nor SHA-256, and
-// nothing that could be written back.
-func decodeListed(name string, b []byte, types interner) (o Object, err error) {
+// decodeListed decodes what listings show: no SHA-256, properties only when
+// asked for, and nothing that could be written back.
+func decodeListed(name string, b []byte, types interner, properties bool) (o Object, err error) {
 	o.Name = name
 	_, err = record.Decode(b, func(f record.Field) bool {
 		switch f.Tag {
@@ -376,6 +376,10 @@ func decodeListed(name string, b []byte, types interner) (o Object, err error) {
 			o.ContentType = types.text(f.Bytes)
 		case 8:
 			f.AddTo(&o.Headers)
+		case 9:
+			if properties {
+				f.AddTo(&o.Properties)
+			}
 		case 10:
 			o.Content.Size = int64(f.Num)
 		case 14:

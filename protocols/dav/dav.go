@@ -85,6 +85,8 @@ type Face struct {
 	bearing http.Handler // with tokens only
 	methods map[string]method
 	buffers sync.Pool // of *[]byte
+	// compressors are gzip writers that are not in use.
+	compressors sync.Pool
 }
 
 // New returns the face over g. A nil logger discards, a nil clock is the

@@ -32,10 +32,20 @@ type fixture struct {
 
 func newFixture(t testing.TB, cfg dav.Config) *fixture {
 	t.Helper()
-	opt := gatewaytest.Options{}
 	if _, fast := t.(*testing.B); fast {
-		opt = gatewaytest.Plain()
+		return newPlainFixture(t, cfg)
 	}
+	return fixtureOf(t, cfg, gatewaytest.Options{})
+}
+
+// newPlainFixture is a fixture over a fast engine, for much data.
+func newPlainFixture(t testing.TB, cfg dav.Config) *fixture {
+	t.Helper()
+	return fixtureOf(t, cfg, gatewaytest.Plain())
+}
+
+func fixtureOf(t testing.TB, cfg dav.Config, opt gatewaytest.Options) *fixture {
+	t.Helper()
 	f := gatewaytest.NewWith(t, opt)
 	access := "test:tester3"
 	_, err := f.Gateway.Containers.Create(f.Ctx("tester"), gateway.Ref{Account: "test", Container: "c"},

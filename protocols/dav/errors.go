@@ -111,7 +111,7 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, q *request, err erro
 	}
 	body := f.errorBody(q, o, err)
 	for _, name := range []string{"ETag", "Last-Modified", "OC-Checksum", "Content-Encoding", "Content-Disposition",
-		"Content-Language", "Cache-Control", "Expires"} {
+		"Content-Language", "Cache-Control", "Expires", "Content-Security-Policy"} {
 		delete(h, name)
 	}
 	h.Set("Content-Type", xmlType)

@@ -13,23 +13,22 @@ import (
 // programs such as lftp that read them. It streams like a listing.
 func (f *Face) index(q *request, node gateway.Node) error {
 	h := q.w.Header()
-	send := func() {
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h["Last-Modified"] = []string{node.Modified.UTC().Format(http.TimeFormat)}
-		q.w.WriteHeader(http.StatusOK)
-	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'")
+	h["Last-Modified"] = []string{node.Modified.UTC().Format(http.TimeFormat)}
 	if q.r.Method == http.MethodHead {
-		send()
+		h.Set("X-Content-Type-Options", "nosniff")
+		q.w.WriteHeader(http.StatusOK)
 		return nil
 	}
+	answer := f.listing(q, http.StatusOK)
+	defer answer.close()
 	out := appendIndexHead(nil, &node)
 	opt := gateway.ListTree{Limit: pageNodes}
-	for sent := false; ; sent = true {
+	for {
 		page, err := f.trees.List(q.ctx(), node.Ref, opt)
 		if err != nil {
-			return abortIf(sent, err)
+			return abortIf(answer.sent, err)
 		}
 		for i := range page.Nodes {
 			out = appendIndexRow(out, &page.Nodes[i])
@@ -39,10 +38,7 @@ func (f *Face) index(q *request, node gateway.Node) error {
 		if last {
 			out = append(out, "</ul></body></html>\n"...)
 		}
-		if !sent {
-			send()
-		}
-		if _, err := q.w.Write(out); err != nil {
+		if err := answer.page(out, last); err != nil {
 			panic(http.ErrAbortHandler)
 		}
 		if last {

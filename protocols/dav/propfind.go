@@ -92,53 +92,38 @@ func (f *Face) list(v *view, node *gateway.Node, reach depth, noroot bool) error
 	if !noroot {
 		out = v.appendResponse(out, node)
 	}
+	answer := f.listing(v.req, http.StatusMultiStatus)
+	defer answer.close()
+	v.req.w.Header().Set("Content-Type", xmlType)
 	opt := gateway.ListTree{Limit: pageNodes, Recursive: reach == depthInfinity, Parts: v.parts()}
-	sent := false
 	for more := reach != depthZero; more; {
 		page, err := f.trees.List(v.ctx(), node.Ref, opt)
 		if err != nil {
-			return abortIf(sent, err)
+			return abortIf(answer.sent, err)
 		}
 		for i := range page.Nodes {
 			out = v.appendResponse(out, &page.Nodes[i])
 		}
 		if v.err != nil {
-			return abortIf(sent, v.err)
+			return abortIf(answer.sent, v.err)
 		}
 		opt.After = page.Next
 		if more = page.Next != (gateway.Ref{}); !more {
 			break
 		}
-		if err := f.sendPage(v.req.w, out, sent); err != nil {
+		if err := answer.page(out, false); err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		sent, out = true, out[:0]
+		out = out[:0]
 	}
 	if v.err != nil {
 		return v.err
 	}
 	out = append(out, multiClose...)
-	if !sent {
-		sendXML(v.req.w, http.StatusMultiStatus, out)
-		return nil
-	}
-	if _, err := v.req.w.Write(out); err != nil {
+	if err := answer.page(out, true); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
-}
-
-// sendPage writes a part of an answer of unknown length and pushes it out.
-func (f *Face) sendPage(w http.ResponseWriter, out []byte, sent bool) error {
-	if !sent {
-		w.Header().Set("Content-Type", xmlType)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.WriteHeader(http.StatusMultiStatus)
-	}
-	if _, err := w.Write(out); err != nil {
-		return err
-	}
-	return flush(w)
 }
 
 // flush pushes out what was written; writers that cannot are left alone.

@@ -1,0 +1,93 @@
+package dav_test
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"entrepot/protocols/dav"
+)
+
+// Compressed listings say the same, page after page, and short ones stay as
+// they are.
+func TestListingsAreCompressedForWhoTakesIt(t *testing.T) {
+	f := newFixture(t, dav.Config{})
+	for i := range 2_100 {
+		f.swiftPut(t, fmt.Sprintf("d/file-%05d", i), "")
+	}
+	for _, c := range []struct{ method, status string }{{"PROPFIND", "207"}, {"GET", "200"}} {
+		plain := f.do(c.method, "/dav/c/d/", "", "Depth", "1")
+		packed := f.do(c.method, "/dav/c/d/", "", "Depth", "1", "Accept-Encoding", "gzip")
+		if plain.Header().Get("Content-Encoding") != "" || packed.Header().Get("Content-Encoding") != "gzip" ||
+			packed.Header().Get("Vary") != "Accept-Encoding" || fmt.Sprint(packed.Code) != c.status {
+			t.Fatalf("%s: %d %v, %v", c.method, packed.Code, plain.Header(), packed.Header())
+		}
+		size := packed.Body.Len()
+		r, err := gzip.NewReader(packed.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil || string(b) != plain.Body.String() {
+			t.Errorf("%s: unpacked %d bytes, %v; plain %d", c.method, len(b), err, plain.Body.Len())
+		}
+		if size*8 > len(b) {
+			t.Errorf("%s: %d bytes compressed to %d only", c.method, len(b), size)
+		}
+	}
+	short := f.do("PROPFIND", "/dav/c/d/", "", "Depth", "0", "Accept-Encoding", "gzip")
+	if short.Header().Get("Content-Encoding") != "" || short.Header().Get("Content-Length") == "" {
+		t.Errorf("a short answer: %v", short.Header())
+	}
+}
+
+// counter is a response writer that keeps nothing and looks at the heap now
+// and then.
+type counter struct {
+	*httptest.ResponseRecorder
+	bytes, responses int
+	peak             uint64
+	pages            int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.bytes += len(p)
+	c.responses += strings.Count(string(p), "<D:response>")
+	if c.pages++; c.pages%16 == 0 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		c.peak = max(c.peak, m.HeapAlloc)
+	}
+	return len(p), nil
+}
+
+// Vector 56: the memory that a listing needs does not grow with the folder.
+func TestListingOf100000FilesNeedsNoMoreMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes 100,000 files")
+	}
+	f := newPlainFixture(t, dav.Config{})
+	const files = 100_000
+	for i := range files {
+		f.swiftPut(t, fmt.Sprintf("d/file-%06d.txt", i), "")
+	}
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	r := httptest.NewRequest("PROPFIND", "/dav/c/d/", nil)
+	r.SetBasicAuth("tester", "testing")
+	r.Header.Set("Depth", "1")
+	w := &counter{ResponseRecorder: httptest.NewRecorder()}
+	f.handler.ServeHTTP(w, r)
+	if w.Code != 207 || w.responses != files+1 {
+		t.Errorf("%d, %d responses in %d bytes", w.Code, w.responses, w.bytes)
+	}
+	if grown := int64(w.peak) - int64(before.HeapAlloc); grown > 16<<20 {
+		t.Errorf("the listing held %d MiB more than before", grown>>20)
+	}
+}
