@@ -150,7 +150,7 @@ func (a *Accounts) Update(ctx context.Context, name string, change AccountChange
 	defer a.users.purge() // whatever the outcome: it may be unknown
 	guards := []store.Guard{store.LockAccount(name, false)}
 	if change.State != "" {
-		guards = append(guards, store.LockAdministrators())
+		guards = append(append(guards, store.LockAdministrators()), lockStores(name)...)
 	}
 	return a.store.Update(ctx, guards, func(tx *store.Tx) error {
 		record, access, err := a.loadAccount(&tx.View, p, name)
@@ -174,12 +174,19 @@ func (a *Accounts) Update(ctx context.Context, name string, change AccountChange
 		}
 		tx.PutAccount(&record)
 		tx.AddAdminEntry(done(p, now, "account.update", name))
-		return nil
+		if settled.State == "" {
+			return nil
+		}
+		return eachStore(tx, name, func(s *store.Account) {
+			s.State = record.State
+			tx.PutAccount(s)
+		})
 	})
 }
 
-// Create makes an account without users, or merges change into the one that
-// is there; created tells which. Administrators only. While an account of that
+// Create makes an account without users, whose default depot belongs to nobody
+// until there is an owner, or merges change into the one that is there; created
+// tells which. Administrators only. While an account of that
 // name is being removed: errs.Forbidden with errs.NameReserved.
 func (a *Accounts) Create(ctx context.Context, name string, change AccountChange) (created bool, err error) {
 	p, now := auth.PrincipalOf(ctx), a.now()
@@ -193,7 +200,8 @@ func (a *Accounts) Create(ctx context.Context, name string, change AccountChange
 		return false, err
 	}
 	defer a.users.purge()
-	err = a.store.Update(ctx, []store.Guard{store.LockAccount(name, false)}, func(tx *store.Tx) error {
+	guards := []store.Guard{store.LockAccount(name, false), store.LockSequence(store.SequenceDepot)}
+	err = a.withNewDepot(ctx, guards, 0, func(tx *store.Tx, depot uint64) error {
 		record, found, err := tx.Account(name)
 		if err != nil {
 			return err
@@ -207,6 +215,11 @@ func (a *Accounts) Create(ctx context.Context, name string, change AccountChange
 		}
 		if err := change.apply(&record); err != nil {
 			return err
+		}
+		if created {
+			if err := addDefaultDepot(tx, &record, "", depot, now); err != nil {
+				return err
+			}
 		}
 		tx.PutAccount(&record)
 		tx.AddAdminEntry(done(p, now, method, name))
@@ -259,7 +272,7 @@ func (a *Accounts) Delete(ctx context.Context, name string) error {
 	}
 	due := store.StampOf(now.Time().Add(a.cfg.RemovalDelay))
 	defer a.users.purge()
-	guards := []store.Guard{store.LockAccount(name, false), store.LockAdministrators()}
+	guards := append(lockStores(name), store.LockAccount(name, false), store.LockAdministrators())
 	return a.store.Update(ctx, guards, func(tx *store.Tx) error {
 		record, _, err := a.loadAccount(&tx.View, p, name)
 		if err != nil {
@@ -270,7 +283,7 @@ func (a *Accounts) Delete(ctx context.Context, name string) error {
 		}
 		tx.DeleteAccount(&record, p.User, now, due)
 		tx.AddAdminEntry(done(p, now, "account.delete", name))
-		return nil
+		return eachStore(tx, name, func(s *store.Account) { tx.DeleteAccount(s, p.User, now, due) })
 	})
 }
 
@@ -279,6 +292,9 @@ type AccountList struct {
 	Prefix, Marker string
 	Limit          int // 1 to 10,000
 }
+
+// MayManage tells whether the caller may make and delete accounts.
+func (a *Accounts) MayManage(ctx context.Context) error { return needAdmin(auth.PrincipalOf(ctx)) }
 
 // List returns a page of accounts with their counts, those being removed too.
 // Administrators and auditors only.

@@ -349,11 +349,6 @@ func second[T any](_ T, err error) error { return err }
 func TestDefaultDepotOutlivesItsOwner(t *testing.T) {
 	w := newWorld(t)
 	a, admin := w.g.Accounts, w.Ctx("admin")
-	err := a.DeleteUser(admin, "tester")
-	wantKind(t, err, errs.Conflict, errs.OwnsDepots)
-	if text := errs.TextOf(err); !strings.Contains(text, "owns depot") {
-		t.Error(text)
-	}
 	w.AddUser("heir", "test", "secret", auth.RoleOwner)
 	w.put("o", "x")
 	w.must(a.DeleteUser(admin, "tester"))
@@ -365,10 +360,50 @@ func TestDefaultDepotOutlivesItsOwner(t *testing.T) {
 	if err != nil || len(list) != 1 || !list[0].Default {
 		t.Error(list, err)
 	}
-	w.must(a.DeleteUser(admin, "tester2")) // the depot is empty: it goes as well
-	w.must(a.AddUser(admin, gateway.NewUser{Name: "tester2", Account: "test2", Role: auth.RoleOwner}))
-	_, err = w.g.Containers.Create(w.Ctx("tester2"), gateway.Ref{Account: "test2", Container: "c"}, gateway.ContainerChange{})
+	box := gateway.Ref{Account: "test2", Container: "c"}
+	_, err = w.g.Containers.Create(w.Ctx("tester2"), box, gateway.ContainerChange{})
 	w.must(err)
+	w.must(a.DeleteUser(admin, "tester2")) // the depot waits for the next owner
+	w.must(w.g.Containers.Update(admin, box, gateway.ContainerChange{Properties: gateway.Properties{"a": "1"}}))
+	w.sound()
+	w.AddUser("late", "test2", "secret", auth.RoleUser)
+	w.AddUser("later", "test2", "secret", auth.RoleOwner)
+	_, err = w.g.Containers.Get(w.Ctx("later"), box)
+	w.must(err)
+	if list, err = w.g.Depots.Owned(w.Operator(), "later", 0, false); err != nil || len(list) != 1 || !list[0].Default {
+		t.Error(list, err)
+	}
+	w.sound()
+}
+
+func TestAccountWithoutUsersTakesContainersOfAdministrators(t *testing.T) {
+	w := newWorld(t)
+	admin, box := w.Ctx("admin"), gateway.Ref{Account: "new", Container: "c"}
+	_, err := w.g.Accounts.Create(admin, "new", gateway.AccountChange{})
+	w.must(err)
+	_, err = w.g.Containers.Create(admin, box, gateway.ContainerChange{})
+	w.must(err)
+	w.AddUser("first", "new", "secret", auth.RoleOwner)
+	list, err := w.g.Depots.Owned(w.Operator(), "first", 0, false)
+	if err != nil || len(list) != 1 || !list[0].Default || list[0].Account != "new" {
+		t.Error(list, err)
+	}
+	_, err = w.g.Containers.Get(w.Ctx("first"), box)
+	w.must(err)
+	w.sound()
+}
+
+func TestUserWhoOwnsDepotsStays(t *testing.T) {
+	w := newWorld(t)
+	d, err := w.g.Depots.Create(w.Operator(), gateway.DepotOptions{User: "tester", StorageLimit: 1000}, gateway.DepotCall{})
+	w.must(err)
+	err = w.g.Accounts.DeleteUser(w.Local(), "tester")
+	wantKind(t, err, errs.Conflict, errs.OwnsDepots)
+	if text := errs.TextOf(err); !strings.Contains(text, "owns depot") {
+		t.Error(text)
+	}
+	w.must(w.g.Depots.Delete(w.Operator(), "tester", d.ID, gateway.DepotCall{}))
+	w.must(w.g.Accounts.DeleteUser(w.Local(), "tester"))
 	w.sound()
 }
 

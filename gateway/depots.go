@@ -39,11 +39,11 @@ func operator(p auth.Principal) error {
 
 // takes tells whether a caller may make containers of an account in a depot.
 func takes(d *store.Depot, p auth.Principal, account string) bool {
-	if d.Account != homeAccount(account) || d.Owner == "" || d.Inactive || p.User == "" {
+	if d.Account != homeAccount(account) || d.Owner == "" && !d.Default || d.Inactive || p.User == "" {
 		return false
 	}
 	me := store.Fold(p.User)
-	return accountAccess(p, account).Owner || store.Fold(d.Owner) == me || authorised(d, me)
+	return accountAccess(p, account).Owner || d.Owner != "" && store.Fold(d.Owner) == me || authorised(d, me)
 }
 
 // depotFor chooses the depot for a container that the caller makes in an

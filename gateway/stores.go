@@ -139,11 +139,41 @@ func (c *core) ensureStore(ctx context.Context, account string) error {
 		if err != nil || found {
 			return err
 		}
-		if _, found, err = tx.Account(home); err == nil && found {
-			tx.PutAccount(&store.Account{Name: account, Created: now})
+		of, found, err := tx.Account(home)
+		if err == nil && found && of.State == store.AccountDeleted {
+			err = errReserved
+		}
+		if err == nil && found {
+			tx.PutAccount(&store.Account{Name: account, Created: now, State: of.State})
 		}
 		return err
 	})
+}
+
+// lockStores returns the locks of the records of an account's further stores.
+func lockStores(account string) []store.Guard {
+	var guards []store.Guard
+	for id := PrimaryStore + 1; id <= MaxStore; id++ {
+		guards = append(guards, store.LockAccount(storeAccount(account, id), false))
+	}
+	return guards
+}
+
+// eachStore calls fn with the records of an account's further stores.
+func eachStore(tx *store.Tx, account string, fn func(*store.Account)) error {
+	if _, n := splitStore(account); n != 0 {
+		return nil
+	}
+	for id := PrimaryStore + 1; id <= MaxStore; id++ {
+		record, found, err := tx.Account(storeAccount(account, id))
+		if err != nil {
+			return err
+		}
+		if found && record.State != store.AccountDeleted {
+			fn(&record)
+		}
+	}
+	return nil
 }
 
 // withPrimary sorts stores by number and fills in what was not set; the

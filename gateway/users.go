@@ -112,29 +112,55 @@ func (a *Accounts) addUserWith(ctx context.Context, p auth.Principal, u NewUser,
 	}
 	now := a.now()
 	defer a.users.drop(store.Fold(u.Name))
-	guards := []store.Guard{
-		store.LockUser(u.Name), store.LockAccount(u.Account, false), store.LockSequence(store.SequenceDepot),
-	}
-	return a.withNewDepot(ctx, guards, 0, func(tx *store.Tx, depot uint64) error {
-		record, found, err := tx.Account(u.Account)
+	for {
+		home, err := a.homeOf(ctx, u.Account)
 		if err != nil {
 			return err
 		}
-		if !found {
-			record = store.Account{Name: u.Account, Created: now}
+		guards := []store.Guard{
+			store.LockUser(u.Name), store.LockAccount(u.Account, false), store.LockSequence(store.SequenceDepot),
 		}
-		if record.State == store.AccountDeleted {
-			return errReserved
+		if home != 0 {
+			guards = append(guards, store.LockDepot(home, false))
 		}
-		if err := judge(tx, &record, found, now); err != nil {
+		moved := false
+		err = a.withNewDepot(ctx, guards, 0, func(tx *store.Tx, depot uint64) error {
+			record, found, err := tx.Account(u.Account)
+			if err != nil {
+				return err
+			}
+			if moved = record.DefaultDepot != home; moved {
+				return errs.New("users", errs.Conflict, "", "")
+			}
+			if !found {
+				record = store.Account{Name: u.Account, Created: now}
+			}
+			if record.State == store.AccountDeleted {
+				return errReserved
+			}
+			if err := judge(tx, &record, found, now); err != nil {
+				return err
+			}
+			tx.AddAdminEntry(done(p, now, "user.create", u.Name))
+			return addUser(tx, u, &record, version, depot, now)
+		})
+		if !moved {
 			return err
 		}
-		tx.AddAdminEntry(done(p, now, "user.create", u.Name))
-		return a.addUser(tx, u, &record, version, depot, now)
-	})
+	}
 }
 
-func (c *core) addUser(tx *store.Tx, u NewUser, account *store.Account, version, depot uint64, now store.Stamp) error {
+// homeOf reads the default depot of an account, 0 where there is none.
+func (c *core) homeOf(ctx context.Context, account string) (depot uint64, err error) {
+	err = c.store.View(ctx, func(v *store.View) error {
+		record, _, err := v.Account(account)
+		depot = record.DefaultDepot
+		return err
+	})
+	return depot, err
+}
+
+func addUser(tx *store.Tx, u NewUser, account *store.Account, version, depot uint64, now store.Stamp) error {
 	_, taken, err := tx.User(u.Name)
 	if err != nil {
 		return err
@@ -147,21 +173,16 @@ func (c *core) addUser(tx *store.Tx, u NewUser, account *store.Account, version,
 		PasswordHash: u.PasswordHash, PasswordVersion: version, Created: now,
 		Networks: u.Networks, Email: u.Email,
 	})
-	if depot != 0 && account.DefaultDepot == 0 && mayOwnDepots(u.Role) {
-		if _, err := tx.NextInSequence(store.SequenceDepot, depot); err != nil {
-			return err
-		}
-		account.DefaultDepot = depot
-		tx.PutDepot(nil, &store.Depot{
-			ID: depot, Owner: u.Name, Account: u.Account, Created: now, Default: true, Epoch: 1,
-		})
+	switch {
+	case !mayOwnDepots(u.Role):
+	case account.DefaultDepot != 0:
+		err = adoptDefaultDepot(tx, account.DefaultDepot, u.Name)
+	default:
+		err = addDefaultDepot(tx, account, u.Name, depot, now)
 	}
 	tx.PutAccount(account)
-	return nil
+	return err
 }
-
-// mayOwnDepots tells whether a user of a role gets the default depot.
-func mayOwnDepots(r auth.Role) bool { return r == auth.RoleOwner || r == auth.RoleAdmin }
 
 // mayManage refuses whoever may not change or delete a user: administrators
 // may everybody, an owner those of its account who are neither administrators
@@ -396,7 +417,7 @@ const pageOfUsers = 1000
 
 // DeleteUser removes a login, its tokens, and its rights in the depots of
 // others. The default depot of its account goes to another owner of the
-// account, or away when it is empty; with other depots the user stays:
+// account, or to nobody until there is one; with other depots the user stays:
 // errs.Conflict with errs.OwnsDepots. The last administrator stays as well
 // (errs.LastAdmin). What the user wrote stays where it is.
 func (a *Accounts) DeleteUser(ctx context.Context, user string) error {
@@ -421,10 +442,8 @@ func (a *Accounts) DeleteUser(ctx context.Context, user string) error {
 		if again != plan {
 			return errs.New("users", errs.Conflict, "", "The user's depots were changed meanwhile.")
 		}
-		if plan.depot != 0 {
-			if err := plan.handOver(tx, u.Account); err != nil {
-				return err
-			}
+		if err := plan.handOver(tx); err != nil {
+			return err
 		}
 		tx.AddAdminEntry(done(p, now, "user.delete", u.Name))
 		return tx.DeleteUser(&u)
@@ -435,7 +454,7 @@ func (a *Accounts) DeleteUser(ctx context.Context, user string) error {
 type removal struct {
 	account string
 	depot   uint64 // 0: the user owns none
-	heir    string // "": the depot is empty and goes
+	heir    string // "": the depot is nobody's then
 }
 
 func (r removal) guards(user string) []store.Guard {
@@ -476,12 +495,8 @@ func planOf(v *store.View, u *store.User) (removal, error) {
 		return plan, err
 	}
 	if len(owned) == 1 && d.Default {
-		if plan.heir, err = heirOf(v, u); err != nil || plan.heir != "" {
-			return plan, err
-		}
-		if spaces, err := v.SpacesOf(plan.depot, 0, 1); err != nil || len(spaces) == 0 {
-			return plan, err
-		}
+		plan.heir, err = heirOf(v, u)
+		return plan, err
 	}
 	return plan, errs.New("users", errs.Conflict, errs.OwnsDepots,
 		fmt.Sprintf("The user owns depot %d. Delete the depot or the account first.", plan.depot))
@@ -498,28 +513,19 @@ func heirOf(v *store.View, u *store.User) (heir string, err error) {
 	return heir, err
 }
 
-// handOver gives the default depot to its heir or removes it.
-func (r removal) handOver(tx *store.Tx, account string) error {
+// handOver gives the default depot to its heir.
+func (r removal) handOver(tx *store.Tx) error {
+	if r.depot == 0 {
+		return nil
+	}
 	d, found, err := tx.Depot(r.depot)
 	if err != nil || !found {
 		return err
 	}
-	if r.heir != "" {
-		old := d
-		d.Owner = r.heir
-		d.Users = cleanUsers(d.Users, d.Owner)
-		tx.PutDepot(&old, &d)
-		return nil
-	}
-	record, found, err := tx.Account(account)
-	if err != nil {
-		return err
-	}
-	if found && record.DefaultDepot == r.depot {
-		record.DefaultDepot = 0
-		tx.PutAccount(&record)
-	}
-	tx.DeleteDepot(&d)
+	old := d
+	d.Owner = r.heir
+	d.Users = cleanUsers(d.Users, d.Owner)
+	tx.PutDepot(&old, &d)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"entrepot/store/kv"
@@ -89,6 +90,7 @@ func (s *Store) ReapAccounts(ctx context.Context) (gone int, err error) {
 	s.reaping.Lock()
 	defer s.reaping.Unlock()
 	due, err := s.dueAccounts(ctx)
+	slices.Reverse(due) // "a.2", which lies in the depots of "a", goes before it
 	for _, row := range due {
 		if ctx.Err() != nil {
 			return gone, errors.Join(err, ctx.Err())

@@ -3,13 +3,8 @@ package swift
 import (
 	"net/http"
 
-	"entrepot/auth"
 	"entrepot/gateway"
-	"entrepot/gateway/errs"
 )
-
-// manageText is what a caller hears who may not make or delete accounts.
-const manageText = "account management needs the admin role"
 
 // getAccount answers with the account's containers.
 func (f *Face) getAccount(w http.ResponseWriter, r *http.Request, c *call) error {
@@ -63,9 +58,6 @@ func (f *Face) setAccount(w http.ResponseWriter, account *gateway.Account, l *li
 			a.set(headerName(accountMeta, name), value)
 		}
 	}
-	if _, shown := account.Properties["quota-bytes"]; !shown && account.Quota > 0 {
-		a.setInt("X-Account-Meta-Quota-Bytes", account.Quota)
-	}
 }
 
 // isSecret tells the properties that only owners see: keys of temporary URLs.
@@ -84,16 +76,4 @@ func (f *Face) postAccount(w http.ResponseWriter, r *http.Request, c *call) erro
 		return err
 	}
 	return noContent(w, htmlType)
-}
-
-// manageAccount refuses to make or delete an account: accounts are made and
-// deleted by the administrator, outside this door.
-func (f *Face) manageAccount(_ http.ResponseWriter, r *http.Request, c *call) error {
-	switch p := auth.PrincipalOf(r.Context()); {
-	case p.Anonymous():
-		return errs.New("swift.manageAccount", errs.Unauthenticated, "", "")
-	case p.Role == auth.RoleAdmin:
-		return notAllowed(accountAllow, "")
-	}
-	return notAllowed(accountAllow, manageText)
 }

@@ -71,30 +71,34 @@ type cause struct {
 // answers is the one table from failures to statuses and texts. Each kind has
 // a row without a reason.
 var answers = map[cause]row{
-	{errs.Other, ""}:                  {status: http.StatusInternalServerError},
-	{errs.Invalid, ""}:                {status: http.StatusBadRequest, told: true},
-	{errs.Unauthenticated, ""}:        {status: http.StatusUnauthorized},
-	{errs.Forbidden, ""}:              {status: http.StatusForbidden},
-	{errs.Forbidden, errs.BadAddress}: {status: http.StatusForbidden, told: true},
-	{errs.Forbidden, errs.PlainHTTP}:  {status: http.StatusForbidden, told: true},
-	{errs.Forbidden, errs.TooMany}:    {status: http.StatusForbidden, told: true},
-	{errs.Forbidden, errs.NoDepot}:    {status: http.StatusForbidden, told: true},
-	{errs.Forbidden, errs.Inactive}:   {status: http.StatusForbidden, told: true},
-	{errs.Forbidden, errs.BadName}:    {status: http.StatusForbidden, told: true},
-	{errs.NotFound, ""}:               {status: http.StatusNotFound},
-	{errs.Exists, ""}:                 {status: http.StatusConflict, told: true},
-	{errs.Conflict, ""}:               {status: http.StatusConflict},
-	{errs.Precondition, ""}:           {status: http.StatusPreconditionFailed},
-	{errs.NotModified, ""}:            {status: http.StatusNotModified},
-	{errs.Mismatch, ""}:               {status: http.StatusUnprocessableEntity},
-	{errs.TooLarge, ""}:               {status: http.StatusRequestEntityTooLarge, text: "Your request is too large."},
-	{errs.Locked, ""}:                 {status: http.StatusLocked},
-	{errs.OverQuota, ""}:              {status: http.StatusRequestEntityTooLarge, text: "Upload exceeds quota."},
-	{errs.OverQuota, errs.DiskFull}:   {status: http.StatusRequestEntityTooLarge, text: "No space left."},
-	{errs.RateLimited, ""}:            {status: http.StatusTooManyRequests, told: true},
-	{errs.Unavailable, ""}:            {status: http.StatusServiceUnavailable},
-	{errs.Canceled, ""}:               {status: statusDisconnect},
-	{errs.Incomplete, ""}:             {status: statusDisconnect},
+	{errs.Other, ""}:                     {status: http.StatusInternalServerError},
+	{errs.Invalid, ""}:                   {status: http.StatusBadRequest, told: true},
+	{errs.Unauthenticated, ""}:           {status: http.StatusUnauthorized},
+	{errs.Forbidden, ""}:                 {status: http.StatusForbidden},
+	{errs.Forbidden, errs.BadAddress}:    {status: http.StatusForbidden, told: true},
+	{errs.Forbidden, errs.PlainHTTP}:     {status: http.StatusForbidden, told: true},
+	{errs.Forbidden, errs.TooMany}:       {status: http.StatusForbidden, told: true},
+	{errs.Forbidden, errs.NoDepot}:       {status: http.StatusForbidden, told: true},
+	{errs.Forbidden, errs.Inactive}:      {status: http.StatusForbidden, told: true},
+	{errs.Forbidden, errs.BadName}:       {status: http.StatusForbidden, told: true},
+	{errs.Forbidden, errs.Suspended}:     {status: http.StatusForbidden, told: true},
+	{errs.NotFound, ""}:                  {status: http.StatusNotFound},
+	{errs.NotFound, errs.AccountDeleted}: {status: http.StatusGone},
+	{errs.Forbidden, errs.NameReserved}:  {status: http.StatusForbidden, told: true},
+	{errs.Conflict, errs.LastAdmin}:      {status: http.StatusConflict, told: true},
+	{errs.Exists, ""}:                    {status: http.StatusConflict, told: true},
+	{errs.Conflict, ""}:                  {status: http.StatusConflict},
+	{errs.Precondition, ""}:              {status: http.StatusPreconditionFailed},
+	{errs.NotModified, ""}:               {status: http.StatusNotModified},
+	{errs.Mismatch, ""}:                  {status: http.StatusUnprocessableEntity},
+	{errs.TooLarge, ""}:                  {status: http.StatusRequestEntityTooLarge, text: "Your request is too large."},
+	{errs.Locked, ""}:                    {status: http.StatusLocked},
+	{errs.OverQuota, ""}:                 {status: http.StatusRequestEntityTooLarge, text: "Upload exceeds quota."},
+	{errs.OverQuota, errs.DiskFull}:      {status: http.StatusRequestEntityTooLarge, text: "No space left."},
+	{errs.RateLimited, ""}:               {status: http.StatusTooManyRequests, told: true},
+	{errs.Unavailable, ""}:               {status: http.StatusServiceUnavailable},
+	{errs.Canceled, ""}:                  {status: statusDisconnect},
+	{errs.Incomplete, ""}:                {status: statusDisconnect},
 }
 
 // sentences are the pages of statuses: title and sentence, as Swift has them.
@@ -108,6 +112,7 @@ var sentences = map[int][2]string{
 	http.StatusNotAcceptable:                {"Not Acceptable", "The resource is not available in a format acceptable to your browser."},
 	http.StatusRequestTimeout:               {"Request Timeout", "The server has waited too long for the request to be sent by the client."},
 	http.StatusConflict:                     {"Conflict", "There was a conflict when trying to complete your request."},
+	http.StatusGone:                         {"Gone", "This resource is no longer available."},
 	http.StatusLengthRequired:               {"Length Required", "Content-Length header required."},
 	http.StatusPreconditionFailed:           {"Precondition Failed", "A precondition for this request was not met."},
 	http.StatusRequestEntityTooLarge:        {"Request Entity Too Large", "The body of your request was too large for this server."},
@@ -173,6 +178,9 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if h.Get("Retry-After") == "" {
 			h.Set("Retry-After", retryAfter(err))
 		}
+	}
+	if reason := errs.ReasonOf(err); reason == errs.AccountDeleted || reason == errs.NameReserved {
+		h.Set("X-Account-Status", "Deleted")
 	}
 	if text != "" {
 		writeBody(w, r, status, textType, text)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"entrepot/gateway"
 	"entrepot/gateway/gatewaytest"
 	"entrepot/protocols/internal/httpkit"
 	"entrepot/protocols/protocoltest"
@@ -34,10 +35,15 @@ func handler(t testing.TB, f *gatewaytest.Fixture, cfg swift.Config) http.Handle
 
 func TestScripts(t *testing.T) {
 	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
-		f := gatewaytest.New(t)
+		f := gatewaytest.NewWith(t, gatewaytest.Options{Config: gateway.Config{RemovalDelay: time.Hour}})
 		return protocoltest.Fixture{
 			Handler: handler(t, f, swift.Config{}),
-			Advance: func(d time.Duration) { f.Clock.Advance(d) },
+			Advance: func(d time.Duration) {
+				f.Clock.Advance(d)
+				if _, err := f.Store.ReapAccounts(t.Context()); err != nil {
+					t.Error(err)
+				}
+			},
 		}
 	}, "testdata/*.txt")
 }

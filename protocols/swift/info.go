@@ -26,7 +26,8 @@ func infoBody(cfg Config) []byte {
 		names := strings.Join(append([]string{p.Name}, p.Aliases...), ", ")
 		b = append(appendJSON(append(b, `, "aliases": `...), names), '}')
 	}
-	b = append(b, `], "account_autocreate": false, "allow_account_management": false`...)
+	b = append(b, `], "account_autocreate": false, "allow_account_management": `...)
+	b = strconv.AppendBool(b, !cfg.NoAccountManagement)
 	for _, limit := range []struct {
 		name  string
 		value int64

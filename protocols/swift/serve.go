@@ -103,8 +103,10 @@ func accountRoute(method string) route {
 		return route{"accounts.Get", (*Face).headAccount}
 	case http.MethodPost:
 		return route{"accounts.SetProperties", (*Face).postAccount}
-	case http.MethodPut, http.MethodDelete:
-		return route{"accounts.Manage", (*Face).manageAccount}
+	case http.MethodPut:
+		return route{"accounts.Create", (*Face).putAccount}
+	case http.MethodDelete:
+		return route{"accounts.Delete", (*Face).deleteAccount}
 	}
 	return route{}
 }

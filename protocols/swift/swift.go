@@ -29,6 +29,9 @@ type Config struct {
 	// one first; none: "1replica" and "Policy-1". All share one storage: a
 	// policy is a label that clients choose and find again.
 	Policies []Policy
+	// NoAccountManagement switches PUT and DELETE of accounts off, for
+	// administrators too.
+	NoAccountManagement bool
 	// SignatureDigests are the digests that signatures of temporary URLs and
 	// forms may be made with: auth.SHA1, auth.SHA256, auth.SHA512. None: all.
 	SignatureDigests []string
