@@ -179,8 +179,6 @@ func (a asked) sample() (headers []string, body string) {
 // refuses, with the status.
 func refusedAnyway() map[string]int {
 	return map[string]int{
-		"PUT /v1/AUTH_{account}": 405, "DELETE /v1/AUTH_{account}": 405, // the front of this test keeps accounts fixed
-		"PUT /v1.0/AUTH_{account}": 405, "DELETE /v1.0/AUTH_{account}": 405,
 		"DELETE /v1/AUTH_{account}/{container}": 409, "DELETE /v1.0/AUTH_{account}/{container}": 409, // not empty
 		"PUT /dav/{container}": 405, "UNLOCK /dav/{container}": 409, "UNLOCK /dav/{container}/{object}": 409, // no such lock
 		"PUT /v2/dav/{container}": 405, "UNLOCK /v2/dav/{container}": 409, "UNLOCK /v2/dav/{container}/{object}": 409,
