@@ -24,6 +24,9 @@ func (o *Objects) SetMeta(ctx context.Context, ref Ref, change MetaChange) (Obje
 	if err := checkHeaders(change.ContentType, change.Headers); err != nil {
 		return Object{}, err
 	}
+	if err := checkReferring(auth.PrincipalOf(ctx), change.Headers, nil); err != nil {
+		return Object{}, err
+	}
 	var out Object
 	err := o.change(ctx, ref, false, change.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
 		next := *old

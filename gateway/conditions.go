@@ -11,13 +11,9 @@ import (
 var errPrecondition = errs.New("conditions", errs.Precondition, "", "")
 
 // writeAllowed evaluates the entity conditions of a change against the current
-// object; nil when there is none.
-func (c *Conditions) writeAllowed(o *store.Object) error {
+// object, nil when there is none, and the entity tag that it shows.
+func (c *Conditions) writeAllowed(o *store.Object, etag string) error {
 	exists := o != nil
-	etag := ""
-	if exists {
-		etag = etagOf(o)
-	}
 	if c.IfMatch != nil && !matchesAny(c.IfMatch, etag, exists) {
 		return errPrecondition
 	}
@@ -30,13 +26,13 @@ func (c *Conditions) writeAllowed(o *store.Object) error {
 	return nil
 }
 
-// readAllowed evaluates the conditions of a read.
-func (c *Conditions) readAllowed(o *store.Object) error {
+// readAllowed evaluates the conditions of a read against what it found.
+func (c *Conditions) readAllowed(at *place) error {
 	if c.IfMatch == nil && c.IfNoneMatch == nil && c.IfModifiedSince.IsZero() && c.IfUnmodifiedSince.IsZero() {
 		return nil
 	}
-	etag := etagOf(o)
-	last := c.lastModified(o)
+	etag := at.etag()
+	last := c.lastModified(&at.obj)
 	if c.IfMatch != nil && !matchesAny(c.IfMatch, etag, true) {
 		return errPrecondition
 	}
@@ -50,6 +46,12 @@ func (c *Conditions) readAllowed(o *store.Object) error {
 		return errs.New("conditions", errs.NotModified, "", "")
 	}
 	return nil
+}
+
+// namesTags tells whether the conditions look at an entity tag's value.
+func (c *Conditions) namesTags() bool {
+	named := func(tag string) bool { return tag != "*" }
+	return slices.ContainsFunc(c.IfMatch, named) || slices.ContainsFunc(c.IfNoneMatch, named)
 }
 
 // lastModified is the date that the conditions' face shows.
@@ -73,10 +75,16 @@ func roundUp(t time.Time) time.Time {
 	}
 }
 
+// etagOf is the entity tag of an object: of a static large one that of what it
+// joins, of a dynamic one and of a link that of what they store.
 func etagOf(o *store.Object) string {
 	const digits = "0123456789abcdef"
+	sum := &o.Content.MD5
+	if o.Large != nil {
+		sum = &o.Large.MD5
+	}
 	var b [32]byte
-	for i, c := range o.Content.MD5 {
+	for i, c := range *sum {
 		b[2*i], b[2*i+1] = digits[c>>4], digits[c&15]
 	}
 	return string(b[:])

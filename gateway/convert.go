@@ -9,11 +9,11 @@ import (
 	"entrepot/store"
 )
 
+// fromObject describes an object: a static large one as what it joins, a
+// dynamic one and a link as what they store, since they are not looked into.
 func fromObject(o *store.Object) Object {
 	out := Object{
 		Name:        o.Name,
-		Size:        o.Content.Size,
-		MD5:         hex.EncodeToString(o.Content.MD5[:]),
 		ContentType: o.ContentType,
 		Headers:     o.Headers,
 		Properties:  o.Properties,
@@ -21,16 +21,47 @@ func fromObject(o *store.Object) Object {
 		Timestamp:   o.Timestamp.Time(),
 		Modified:    modified(o).Time(),
 	}
+	if o.DeleteAt != 0 {
+		out.DeleteAt = time.Unix(o.DeleteAt, 0).UTC()
+	}
+	switch {
+	case o.Large != nil:
+		out.Large, out.Size, out.Composite = Static, o.Large.Size, hex.EncodeToString(o.Large.MD5[:])
+	case o.Dynamic():
+		out.Large, out.Size = Dynamic, o.Content.Size
+	default:
+		setStored(&out, o)
+		if l := o.Link; l != nil {
+			out.Link = &Link{Ref: Ref{Account: o.Refers, Container: l.Container, Object: l.Object}, Size: l.Size}
+			if l.Static {
+				out.Link.ETag = hex.EncodeToString(l.MD5[:])
+			}
+		}
+		return out
+	}
+	out.ManifestMD5, out.ManifestSize = hex.EncodeToString(o.Content.MD5[:]), o.Content.Size
+	return out
+}
+
+// setStored shows the content that an object itself stores.
+func setStored(out *Object, o *store.Object) {
+	out.Size = o.Content.Size
+	out.MD5 = hex.EncodeToString(o.Content.MD5[:])
 	if o.Content.SHA256 != [32]byte{} {
 		out.SHA256 = hex.EncodeToString(o.Content.SHA256[:])
 	}
 	if o.Content.SHA1 != nil {
 		out.SHA1 = hex.EncodeToString(o.Content.SHA1)
 	}
-	if o.DeleteAt != 0 {
-		out.DeleteAt = time.Unix(o.DeleteAt, 0).UTC()
+}
+
+// sizeOf is the number of bytes that a reader gets of an object; of a dynamic
+// one or a link, which must be looked into, what is stored.
+func sizeOf(o *store.Object) int64 {
+	if o.Large != nil {
+		return o.Large.Size
 	}
-	return out
+	return o.Content.Size
 }
 
 // fromAccount returns an account without its counts.

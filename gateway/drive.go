@@ -16,7 +16,7 @@ func (c *core) driveRules(v *store.View, id uint64, name string, old *store.Obje
 	if !names.OnDrive(name) {
 		return errs.New("drive", errs.Invalid, errs.BadName, "The name cannot stand on a drive.")
 	}
-	if old != nil && IsDirectoryType(old.ContentType) && old.Content.Size == 0 {
+	if old != nil && IsDirectoryType(old.ContentType) && isMarker(old) {
 		return errs.New("drive", errs.Exists, errs.IsFolder, "A folder is in the way.")
 	}
 	below, err := v.HasPrefix(id, name+"/", "", now)
@@ -67,7 +67,7 @@ func (c *core) parentIsFolder(v *store.View, id uint64, path string, now store.S
 }
 
 func isMarker(o *store.Object) bool {
-	return o.Content.Size == 0 && (strings.HasSuffix(o.Name, "/") || store.IsDirectoryType(o.ContentType))
+	return o.Content.Size == 0 && !o.Special() && (strings.HasSuffix(o.Name, "/") || store.IsDirectoryType(o.ContentType))
 }
 
 // node is what the tree finds at a path of a container.

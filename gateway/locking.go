@@ -161,7 +161,7 @@ func (c *core) evalList(v *store.View, p auth.Principal, s *scope, self Ref, lis
 	state := listState{}
 	if id != 0 {
 		var err error
-		if state, err = c.stateOf(v, id, ref.Object, now); err != nil {
+		if state, err = c.stateOf(v, p, id, ref, now); err != nil {
 			return false, err
 		}
 	}
@@ -179,14 +179,16 @@ type listState struct {
 	etag  string
 }
 
-func (c *core) stateOf(v *store.View, id uint64, name string, now store.Stamp) (st listState, err error) {
+func (c *core) stateOf(v *store.View, p auth.Principal, id uint64, ref Ref, now store.Stamp) (st listState, err error) {
+	name := ref.Object
 	if st.locks, err = c.covering(v, id, name, now); err != nil || name == "" {
 		return st, err
 	}
 	o, found, err := v.Object(id, strings.TrimSuffix(name, "/"))
-	if found && !o.Expired(now) {
-		st.etag = etagOf(&o)
+	if err != nil || !found || o.Expired(now) {
+		return st, err
 	}
+	st.etag, err = c.tagShown(v, p, ref.Account, &o, now)
 	return st, err
 }
 

@@ -21,23 +21,35 @@ const openAttempts = 3
 // errs.NotModified the object is returned too. A condition on a missing object
 // is errs.Precondition when it demands that there is one.
 func (o *Objects) Head(ctx context.Context, ref Ref, cond Conditions) (Object, error) {
-	var obj store.Object
-	err := o.findObject(ctx, ref, func(_ *store.View, _ *scope, found *store.Object) error {
-		obj = *found
+	return o.HeadWith(ctx, ref, ReadOptions{Conditions: cond})
+}
+
+// HeadWith is Head with options.
+func (o *Objects) HeadWith(ctx context.Context, ref Ref, opt ReadOptions) (Object, error) {
+	var found *place
+	err := o.find(ctx, ref, &opt, func(_ *store.View, at *place) error {
+		found = at
 		return nil
-	}, cond)
+	})
 	if err != nil {
 		return Object{}, err
 	}
-	return fromObject(&obj), cond.readAllowed(&obj)
+	return found.object(), opt.Conditions.readAllowed(found)
 }
 
 // Open returns an object with its content. On errs.Precondition and
 // errs.NotModified the object is returned too, without content. The caller
 // closes the content.
 func (o *Objects) Open(ctx context.Context, ref Ref, cond Conditions) (Object, Content, error) {
+	return o.OpenWith(ctx, ref, ReadOptions{Conditions: cond})
+}
+
+// OpenWith is Open with options. A large object one of whose parts the caller
+// may not read is errs.Conflict with BadSegment; a part that turns out to be
+// gone or changed is the same error of the content's methods.
+func (o *Objects) OpenWith(ctx context.Context, ref Ref, opt ReadOptions) (Object, Content, error) {
 	for attempt := 1; ; attempt++ {
-		obj, content, err := o.open(ctx, ref, cond)
+		obj, content, err := o.open(ctx, ref, &opt)
 		if attempt < openAttempts && errors.Is(err, errGone) {
 			continue
 		}
@@ -48,59 +60,84 @@ func (o *Objects) Open(ctx context.Context, ref Ref, cond Conditions) (Object, C
 // errGone tells that an object's content went away after its record was read.
 var errGone = errors.New("gateway: content replaced while it was opened")
 
-func (o *Objects) open(ctx context.Context, ref Ref, cond Conditions) (Object, Content, error) {
-	var obj store.Object
-	var s scope
+func (o *Objects) open(ctx context.Context, ref Ref, opt *ReadOptions) (Object, Content, error) {
+	var found *place
 	var data []byte
 	var refused error
-	err := o.findObject(ctx, ref, func(v *store.View, found *scope, object *store.Object) (err error) {
-		obj, s, data = *object, *found, nil
-		if refused = cond.readAllowed(&obj); refused == nil && obj.Content.Inline {
-			data, err = v.Inline(obj.Content)
+	err := o.find(ctx, ref, opt, func(v *store.View, at *place) (err error) {
+		found, data = at, nil
+		if refused = opt.Conditions.readAllowed(at); refused == nil {
+			data, err = at.inline(v)
 		}
 		return err
-	}, cond)
+	})
 	if err != nil {
 		return Object{}, nil, err
 	}
 	if refused != nil {
-		return fromObject(&obj), nil, refused
+		return found.object(), nil, refused
 	}
-	content, err := o.content(&s, &obj, data, func() (store.ContentReader, error) {
-		return o.store.OpenObject(ctx, s.container.ID, &obj)
-	})
-	if errs.Of(err) == errs.NotFound {
-		err = errs.Wrap("objects.Open", errs.Other, "", errors.Join(errGone, err))
-	}
+	content, err := o.contentOf(ctx, found, data)
 	if err != nil {
 		return Object{}, nil, err
 	}
-	return fromObject(&obj), content, nil
+	return found.object(), content, nil
 }
 
-// content returns a reader of an object's bytes that counts as traffic: of
-// data, which View.Inline read, or of the blob that open opens.
-func (c *core) content(s *scope, o *store.Object, data []byte, open func() (store.ContentReader, error)) (Content, error) {
-	reader := store.NewInlineReader(data)
-	if !o.Content.Inline && !o.Content.Blob.IsZero() {
-		var err error
-		if reader, err = open(); err != nil {
-			return nil, err
-		}
+// inline reads the content of a place that lies in the engine; nil otherwise.
+func (at *place) inline(v *store.View) ([]byte, error) {
+	if !at.obj.Content.Inline || at.dyn != nil {
+		return nil, nil
 	}
-	return &counted{reader, c.traffic, s.container}, nil
+	return v.Inline(at.obj.Content)
 }
 
-// findObject reads a live object for a caller who may read it and calls use with it.
-func (o *Objects) findObject(ctx context.Context, ref Ref, use func(*store.View, *scope, *store.Object) error, cond Conditions) error {
+// contentOf opens what a place shows; data is what inline has read.
+func (c *core) contentOf(ctx context.Context, at *place, data []byte) (Content, error) {
+	switch {
+	case at.dyn != nil:
+		return c.joinDynamic(ctx, at), nil
+	case at.obj.Large != nil && !at.raw:
+		return c.joinStatic(ctx, at, data, 0)
+	}
+	r, err := c.stored(ctx, at, data)
+	if err != nil {
+		return nil, err
+	}
+	return &counted{r, c.traffic, at.scope.container}, nil
+}
+
+// stored opens what the object of a place itself stores. Content that went
+// away since the record was read is errGone.
+func (c *core) stored(ctx context.Context, at *place, data []byte) (store.ContentReader, error) {
+	content := at.obj.Content
+	if content.Inline || content.Blob.IsZero() {
+		return store.NewInlineReader(data), nil
+	}
+	var r store.ContentReader
+	var err error
+	if id := at.scope.container.ID; at.past != nil && at.past.id == id {
+		r, err = c.store.OpenBlob(ctx, content)
+	} else {
+		r, err = c.store.OpenObject(ctx, id, &at.obj)
+	}
+	if errs.Of(err) == errs.NotFound {
+		err = errs.Wrap("objects.Open", errs.Other, "", errors.Join(errGone, err))
+	}
+	return r, err
+}
+
+// find reads a live object for a caller who may read it, resolves it, and
+// calls use with it.
+func (o *Objects) find(ctx context.Context, ref Ref, opt *ReadOptions, use func(*store.View, *place) error) error {
 	if err := checkObjectRef(ref); err != nil {
 		return err
 	}
-	p, now := auth.PrincipalOf(ctx), o.now()
+	p, now, cond := auth.PrincipalOf(ctx), o.now(), &opt.Conditions
 	return o.store.View(ctx, func(v *store.View) error {
-		var obj store.Object
+		at := &place{ref: ref}
 		var found bool
-		s, err := o.load(v, p, ref, func(b *store.Batch, id uint64) { b.Object(id, ref.Object, &obj, &found) })
+		s, err := o.load(v, p, ref, func(b *store.Batch, id uint64) { b.Object(id, ref.Object, &at.obj, &found) })
 		if err != nil {
 			return err
 		}
@@ -108,20 +145,24 @@ func (o *Objects) findObject(ctx context.Context, ref Ref, use func(*store.View,
 			return err
 		}
 		if len(cond.Lists) > 0 {
-			if err := o.evalLists(v, p, &s, ref, &cond, now); err != nil {
+			if err := o.evalLists(v, p, &s, ref, cond, now); err != nil {
 				return err
 			}
 		}
 		if err := o.trafficLeft(v, &s, now); err != nil {
 			return err
 		}
-		if !found || obj.Expired(now) {
+		if !found || at.obj.Expired(now) {
 			if cond.IfMatch != nil {
 				return errs.New("objects", errs.Precondition, errs.NoObject, "")
 			}
 			return errs.New("objects", errs.NotFound, errs.NoObject, "")
 		}
-		return use(v, &s, &obj)
+		at.scope = s
+		if err := o.resolve(v, p, at, opt, now); err != nil {
+			return err
+		}
+		return use(v, at)
 	})
 }
 

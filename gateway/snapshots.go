@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"entrepot/auth"
@@ -223,33 +224,28 @@ func (n *Snapshots) open(ctx context.Context, ref Ref, name string, cond Conditi
 	if err := checkObjectRef(ref); err != nil {
 		return Object{}, nil, err
 	}
-	p := auth.PrincipalOf(ctx)
-	var obj store.Object
-	var s scope
+	p, now := auth.PrincipalOf(ctx), n.now()
+	opt := ReadOptions{Conditions: cond}
+	var found *place
 	var data []byte
 	var refused error
-	err := n.store.View(ctx, func(v *store.View) (err error) {
-		var snap store.Snapshot
-		if s, snap, err = n.snapshot(v, p, ref, name); err != nil {
-			return err
-		}
-		if err := s.mayRead(p); err != nil {
-			return err
-		}
-		if err := n.trafficLeft(v, &s, n.now()); err != nil {
-			return err
-		}
-		var found bool
-		obj, found, err = v.ObjectAt(s.container.ID, ref.Object, snap.Epoch)
+	err := n.store.View(ctx, func(v *store.View) error {
+		_, snap, err := n.snapshot(v, p, ref, name)
 		if err != nil {
 			return err
 		}
-		if !found {
-			return errs.New("snapshots.Open", errs.NotFound, errs.NoObject, "")
+		if found, err = n.findAt(v, p, ref, &past{snap.Container, snap}, now); err != nil {
+			return err
+		}
+		if err := n.trafficLeft(v, &found.scope, now); err != nil {
+			return err
+		}
+		if err := n.resolve(v, p, found, &opt, now); err != nil {
+			return err
 		}
 		data = nil
-		if refused = cond.readAllowed(&obj); refused == nil && obj.Content.Inline {
-			data, err = v.Inline(obj.Content)
+		if refused = cond.readAllowed(found); refused == nil {
+			data, err = found.inline(v)
 		}
 		return err
 	})
@@ -257,15 +253,16 @@ func (n *Snapshots) open(ctx context.Context, ref Ref, name string, cond Conditi
 		return Object{}, nil, err
 	}
 	if refused != nil {
-		return fromObject(&obj), nil, refused
+		return found.object(), nil, refused
 	}
-	content, err := n.content(&s, &obj, data, func() (store.ContentReader, error) {
-		return n.store.OpenBlob(ctx, obj.Content)
-	})
+	content, err := n.contentOf(ctx, found, data)
+	if errors.Is(err, errGone) {
+		err = errs.Wrap("snapshots.Open", errs.NotFound, errs.NoObject, err)
+	}
 	if err != nil {
 		return Object{}, nil, err
 	}
-	return fromObject(&obj), content, nil
+	return found.object(), content, nil
 }
 
 // Objects returns a page of the names that a snapshot shows, in byte order:
@@ -381,6 +378,7 @@ func (n *Snapshots) restore(tx *store.Tx, s, d *scope, list []store.Object, stro
 		if err := tx.SharePast(&s.container, &list[i], &o.Content); err != nil {
 			return err
 		}
+		carried(&o, s.container.Account, d.container.Account)
 		o.Born = d.container.Epoch
 		if o.Expired(now) {
 			o.DeleteAt = 0 // what was alive in the snapshot is wanted back

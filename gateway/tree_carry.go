@@ -23,6 +23,7 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		return err
 	}
 	for i := range objects {
+		carried(&objects[i], s.container.Account, d.container.Account)
 		tx.MoveRow(&s.container, &d.container, &objects[i], target+objects[i].Name[len(n.path):], w.now)
 	}
 	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
@@ -72,6 +73,7 @@ func (w *transfer) moveTwin(tx *store.Tx, s *scope, n *node, d *scope, target st
 	name := strings.TrimSuffix(target, "/")
 	tx.MarkClash(d.container.ID)
 	old := n.twin.Name
+	carried(n.twin, s.container.Account, d.container.Account)
 	tx.MoveRow(&s.container, &d.container, n.twin, name, w.now)
 	return tx.MoveProps(s.container.ID, old, d.container.ID, name, true)
 }
@@ -122,6 +124,7 @@ func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name
 	o.Created, o.Timestamp = w.now, w.now
 	o.Modified, o.Written = modified(src), w.now
 	o.Headers, o.Properties = maps.Clone(src.Headers), maps.Clone(src.Properties)
+	carried(&o, s.container.Account, d.container.Account)
 	if err := w.share(tx, s, src, &o); err != nil {
 		return err
 	}

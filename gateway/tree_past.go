@@ -122,8 +122,9 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 			return nil
 		}
 		out = t.describe(&s, &n)
+		_, err = t.reveal(v, p, &s, &past{rows.id, rows.snap}, &n, &out, t.now())
 		out.inSnapshot(at.Base())
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -168,7 +169,7 @@ func (t *Trees) listPast(ctx context.Context, ref Ref, at names.SnapshotPath, op
 		opt := opt
 		opt.After.Object = strings.TrimPrefix(opt.After.Object, at.Base())
 		w := &walk{
-			core: t.core, v: v, s: &s, rows: rows, past: true, base: at.Base(), prefix: n.path, opt: opt,
+			core: t.core, v: v, p: p, s: &s, rows: rows, past: true, in: &past{rows.id, rows.snap}, base: at.Base(), prefix: n.path, opt: opt,
 			now: rows.snap.Created, nodes: make([]Node, 0, opt.Limit),
 		}
 		page, err = w.page()

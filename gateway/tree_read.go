@@ -67,7 +67,7 @@ func (t *Trees) Stat(ctx context.Context, ref Ref, parts NodeParts) (Node, error
 		if err != nil {
 			return err
 		}
-		out, err = t.node(v, &s, &n, parts, now)
+		out, err = t.node(v, p, &s, &n, parts, now)
 		return err
 	})
 	return out, err
@@ -107,8 +107,11 @@ func (c *core) at(v *store.View, p auth.Principal, ref Ref, now store.Stamp) (sc
 }
 
 // node describes what was found, with the parts that are asked for.
-func (c *core) node(v *store.View, s *scope, n *node, parts NodeParts, now store.Stamp) (Node, error) {
+func (c *core) node(v *store.View, p auth.Principal, s *scope, n *node, parts NodeParts, now store.Stamp) (Node, error) {
 	out := c.describe(s, n)
+	if _, err := c.reveal(v, p, s, nil, n, &out, now); err != nil {
+		return Node{}, err
+	}
 	id := s.container.ID
 	if parts.Props {
 		props, err := v.Props(id, n.path)
@@ -145,6 +148,20 @@ func (c *core) describe(s *scope, n *node) Node {
 		out.Created, out.Modified = out.Object.Created, out.Object.Modified
 	}
 	return out
+}
+
+// reveal makes the node of a dynamic large object or of a link show what a
+// reader gets, for a caller who may read it. cost is the number of objects that
+// were looked at for it.
+func (c *core) reveal(v *store.View, p auth.Principal, s *scope, in *past, n *node, out *Node, now store.Stamp) (cost int, err error) {
+	if n.file == nil || n.file.Link == nil && !n.file.Dynamic() || !s.access.Read {
+		return 0, nil
+	}
+	at := &place{ref: out.Ref, scope: *s, obj: *n.file, past: in}
+	if out.Object, cost, err = c.shown(v, p, at, now); err == nil {
+		out.Created, out.Modified = out.Object.Created, out.Object.Modified
+	}
+	return cost, err
 }
 
 // Check evaluates conditions on ref (existing or not) without changing
@@ -201,7 +218,14 @@ func (c *core) judge(v *store.View, p auth.Principal, s *scope, ref Ref, n *node
 	if n != nil {
 		o = n.file
 	}
-	return cond.writeAllowed(o)
+	etag := ""
+	if o != nil && cond.namesTags() {
+		var err error
+		if etag, err = c.tagShown(v, p, ref.Account, o, now); err != nil {
+			return err
+		}
+	}
+	return cond.writeAllowed(o, etag)
 }
 
 // errEnough ends a walk that has seen what it wanted.
@@ -337,7 +361,7 @@ func (t *Trees) listRoot(v *store.View, p auth.Principal, ref Ref, opt ListTree,
 			return TreePage{}, err
 		}
 		if s.access.List && names.DriveName(name) {
-			n, err := t.node(v, &s, &node{kind: NodeContainer}, opt.Parts, now)
+			n, err := t.node(v, p, &s, &node{kind: NodeContainer}, opt.Parts, now)
 			if err != nil {
 				return TreePage{}, err
 			}
@@ -396,7 +420,7 @@ func (t *Trees) listFolder(v *store.View, p auth.Principal, ref Ref, opt ListTre
 		return TreePage{}, nil
 	}
 	w := &walk{
-		core: t.core, v: v, s: &s, rows: liveRows{v, s.container.ID, now}, prefix: n.path, opt: opt, now: now,
+		core: t.core, v: v, p: p, s: &s, rows: liveRows{v, s.container.ID, now}, prefix: n.path, opt: opt, now: now,
 		nodes: make([]Node, 0, opt.Limit),
 	}
 	return w.page()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"entrepot/auth"
 	"entrepot/gateway/names"
 	"entrepot/store"
 )
@@ -13,9 +14,11 @@ import (
 type walk struct {
 	*core
 	v      *store.View
+	p      auth.Principal
 	s      *scope
 	rows   rows
 	past   bool   // rows are those of a snapshot
+	in     *past  // the snapshot; nil: live
 	base   string // path of the snapshot, "" for the container as it is
 	prefix string // of the folder, with its slash; "" for the container
 	opt    ListTree
@@ -26,7 +29,12 @@ type walk struct {
 	first          string // name at which the page begins
 	next           string // where the next page begins, "" at the end
 	open           string // recursive: the deepest folder shown so far
+	cost           int    // objects looked at for those that stand for others
 }
+
+// maxRevealed is how many objects that others stand for a page may look at: a
+// page that has looked at more ends early.
+const maxRevealed = 20_000
 
 // rows is where a walk finds objects: the container as it is, or as one of its
 // snapshots shows it.
@@ -109,6 +117,10 @@ func (w *walk) run() error {
 				return err
 			}
 			marker = name
+			if w.cost > maxRevealed {
+				w.next = marker
+				return nil
+			}
 		}
 		if len(rows) < q.Limit {
 			return nil
@@ -127,7 +139,7 @@ func (w *walk) row(name string, r *store.Listed) error {
 	}
 	if !names.OnDrive(name) {
 		if w.opt.Recursive {
-			w.openFolders(name)
+			return w.openFolders(name)
 		}
 		return nil
 	}
@@ -135,11 +147,12 @@ func (w *walk) row(name string, r *store.Listed) error {
 		return w.subfolder(name, r.Marker)
 	}
 	if w.opt.Recursive {
-		w.openFolders(name)
+		if err := w.openFolders(name); err != nil {
+			return err
+		}
 		if strings.HasSuffix(name, "/") {
-			w.addFolder(name, &r.Object)
 			w.open = name
-			return nil
+			return w.addFolder(name, &r.Object)
 		}
 	}
 	alias := isMarker(&r.Object)
@@ -150,11 +163,9 @@ func (w *walk) row(name string, r *store.Listed) error {
 		}
 	}
 	if alias {
-		w.addFolder(name+"/", &r.Object)
-		return nil
+		return w.addFolder(name+"/", &r.Object)
 	}
-	w.add(&node{kind: NodeFile, path: name, file: &r.Object})
-	return nil
+	return w.add(&node{kind: NodeFile, path: name, file: &r.Object})
 }
 
 // subfolder shows a rolled-up folder. Where a marker in its other form may
@@ -169,39 +180,51 @@ func (w *walk) subfolder(name string, marker *store.Object) error {
 			marker = &o
 		}
 	}
-	w.addFolder(name, marker)
-	return nil
+	return w.addFolder(name, marker)
 }
 
 // openFolders shows the folders above a name that a recursive walk has not
 // shown yet.
-func (w *walk) openFolders(name string) {
+func (w *walk) openFolders(name string) error {
 	for _, a := range names.Ancestors(name) {
 		folder := a + "/"
 		if len(folder) <= len(w.prefix) || strings.HasPrefix(w.open, folder) {
 			continue
 		}
 		if !names.OnDrive(folder) {
-			return
+			return nil
 		}
-		w.addFolder(folder, nil)
+		if err := w.addFolder(folder, nil); err != nil {
+			return err
+		}
 		w.open = folder
 	}
 	if parent := names.Parent(name); !strings.HasPrefix(w.open, parent) || parent == "" {
 		w.open = parent
 	}
+	return nil
 }
 
-func (w *walk) addFolder(path string, marker *store.Object) {
-	w.add(&node{kind: NodeFolder, path: path, marker: marker})
+func (w *walk) addFolder(path string, marker *store.Object) error {
+	return w.add(&node{kind: NodeFolder, path: path, marker: marker})
 }
 
-func (w *walk) add(n *node) {
+func (w *walk) add(n *node) error {
 	out := w.describe(w.s, n)
+	now := w.now
+	if w.past {
+		now = w.core.now() // for what lies outside the snapshot
+	}
+	cost, err := w.reveal(w.v, w.p, w.s, w.in, n, &out, now)
+	if err != nil {
+		return err
+	}
+	w.cost += cost
 	if w.past {
 		out.inSnapshot(w.base)
 	}
 	w.nodes = append(w.nodes, out)
+	return nil
 }
 
 // addParts adds dead properties and locks to the page's nodes, from one scan

@@ -67,11 +67,12 @@ type Container struct {
 	Access            Access
 }
 
-// An Object is one name's content and properties.
+// An Object is one name's content and properties. Of a large object, and of a
+// link that was followed, it shows what a reader gets.
 type Object struct {
 	Name        string
 	Size        int64
-	MD5         string // lower-case hex of the content
+	MD5         string // lower-case hex of the content; "" of a large object, whose bytes are not known as a whole
 	SHA256      string
 	SHA1        string // only when it was asked for on the way in
 	ContentType string
@@ -84,6 +85,31 @@ type Object struct {
 	Timestamp  time.Time // of the last PUT or POST; grows strictly, 10 µs steps
 	Modified   time.Time // user-visible modification time: as set, else the PUT's
 	DeleteAt   time.Time // zero: never
+
+	// Large says whether the content is joined from that of other objects.
+	Large LargeKind
+	// Composite is the entity tag of a large object, made of those of its
+	// parts; "" of a dynamic one in Objects.List, which evaluates none.
+	Composite string
+	// ManifestMD5 and ManifestSize are the digest and size of what a large
+	// object itself stores.
+	ManifestMD5  string
+	ManifestSize int64
+	// Manifest tells that Size and digests are those of what a large object
+	// itself stores: it was asked for with ReadOptions.Manifest.
+	Manifest bool
+	// Link is where a link leads to that was not followed, nil for other
+	// objects; Target is where the links led to that were, else zero.
+	Link   *Link
+	Target Ref
+}
+
+// ETag returns the entity tag of what the object shows, without quotes.
+func (o Object) ETag() string {
+	if o.Large != Plain && !o.Manifest {
+		return o.Composite
+	}
+	return o.MD5
 }
 
 // IsDirectoryType tells whether a content type, parameters and case ignored,
@@ -93,7 +119,7 @@ func IsDirectoryType(contentType string) bool { return store.IsDirectoryType(con
 // IsMarker tells whether the object marks a folder: a zero-byte object whose
 // name ends in a slash or whose type is a directory type.
 func (o Object) IsMarker() bool {
-	return o.Size == 0 && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
+	return o.Size == 0 && o.Large == Plain && o.Link == nil && o.Target == (Ref{}) && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
 }
 
 // Content is the bytes of one version of an object. It stays readable when the
@@ -191,6 +217,7 @@ type PutOptions struct {
 	// copied tells that the content is another object's: nothing of what is
 	// replaced is kept.
 	copied bool
+	source string // see put
 }
 
 // MaxItemProperties bounds the properties of an item in bytes: names and
@@ -218,6 +245,16 @@ type MetaChange struct {
 
 // CopyOptions say how Objects.Copy makes the new object.
 type CopyOptions struct {
+	// Manifest copies the manifest of a large object, else what it joins is
+	// read and stored as one plain object. Link copies a link, else what it
+	// leads to.
+	Manifest, Link bool
+	// Part chooses the run of the source's bytes that is copied, given their
+	// number; nil: all. Its error is that of the copy.
+	Part func(size int64) (off, n int64, err error)
+	// MaxSize is the largest source that is copied, in bytes; 0: no limit of
+	// the caller. errs.TooLarge.
+	MaxSize int64
 	// Fresh carries nothing over but the content type.
 	Fresh       bool
 	ContentType string     // "": the source's

@@ -14,6 +14,13 @@ import (
 	"entrepot/store"
 )
 
+// special is what makes an object stand for other ones; see store.Object.
+type special struct {
+	large  *store.Large
+	link   *store.Link
+	refers string
+}
+
 // put is one write of an object on its way: what it found and decided.
 type put struct {
 	*core
@@ -26,6 +33,8 @@ type put struct {
 	row   *store.Object // what the write replaces, expired or not
 	usage usage
 	above ancestors
+	// as is what the object stands for besides its bytes.
+	as special
 	// others are the bytes that other uploads have reserved; reserved tells
 	// that this one has its own room among them.
 	othersDepot, othersAccount int64
@@ -40,7 +49,12 @@ type put struct {
 // body that the client is sending anyway is read first. An error of the body is
 // errs.Incomplete; nothing is stored then.
 func (o *Objects) Put(ctx context.Context, ref Ref, body io.Reader, opt PutOptions) (PutResult, error) {
-	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now()}
+	return o.put(ctx, ref, body, opt, special{})
+}
+
+// put is Put of an object that may stand for others.
+func (o *Objects) put(ctx context.Context, ref Ref, body io.Reader, opt PutOptions, as special) (PutResult, error) {
+	w := &put{core: o.core, ref: ref, opt: &opt, p: auth.PrincipalOf(ctx), now: o.now(), as: as, source: opt.source}
 	if err := w.checkArguments(ctx); err != nil {
 		return PutResult{}, err
 	}
@@ -150,6 +164,9 @@ func (w *put) checkArguments(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := checkReferring(w.p, w.opt.Headers, w.as.link); err != nil {
+		return err
+	}
 	return checkHeaders(w.opt.ContentType, w.opt.Headers)
 }
 
@@ -232,7 +249,14 @@ func (w *put) conditions(v *store.View, locks int64) error {
 			return err
 		}
 	}
-	if err := c.writeAllowed(w.old); err != nil {
+	etag := ""
+	if w.old != nil && c.namesTags() {
+		var err error
+		if etag, err = w.tagShown(v, w.p, w.ref.Account, w.old, w.now); err != nil {
+			return err
+		}
+	}
+	if err := c.writeAllowed(w.old, etag); err != nil {
 		return err
 	}
 	if locks == 0 {
@@ -367,6 +391,9 @@ func (w *put) object(content store.Content) *store.Object {
 		Properties:  maps.Clone(w.opt.Properties),
 		Content:     content,
 		Item:        w.opt.Item,
+		Large:       w.as.large,
+		Link:        w.as.link,
+		Refers:      w.as.refers,
 	}
 	if w.opt.Item {
 		w.keepInSpace(o)

@@ -222,6 +222,9 @@ func (c *checker) needsOfObject(t kv.Table, row, value []byte) ([]need, error) {
 	if at.Size < 0 || at.Blob.IsZero() != (at.Size == 0) {
 		return nil, fmt.Errorf("%d bytes in content %s", at.Size, at.Blob)
 	}
+	if err := o.checkSpecial(); err != nil {
+		return nil, err
+	}
 	id := beID(row)
 	needs := []need{containerOf(row)}
 	if at.Owner != 0 {

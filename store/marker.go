@@ -20,9 +20,9 @@ func IsDirectoryType(contentType string) bool {
 
 // Marks tells whether the object only marks a folder: it has no bytes, and a
 // name that ends in a slash or the type of a directory, and was not put as an
-// item of a space.
+// item of a space, nor stands for other objects.
 func (o *Object) Marks() bool {
-	return o.Content.Size == 0 && !o.Item && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
+	return o.Content.Size == 0 && !o.Item && !o.Special() && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
 }
 
 // marks counts what Marks tells; 0 for no object.

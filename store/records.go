@@ -312,7 +312,13 @@ type Object struct {
 	Properties  map[string]string
 	Content     Content
 	Item        bool // put as an item of a space: listed there even where it looks like a folder's marker
-	unknown     []byte
+	// Large and Link are set where the object stands for other objects;
+	// Refers is the account that these, or those of a dynamic large object,
+	// are in. "": the object's own.
+	Large   *Large
+	Link    *Link
+	Refers  string
+	unknown []byte
 }
 
 func (o *Object) encode() []byte {
@@ -337,6 +343,7 @@ func (o *Object) encode() []byte {
 	w.Bytes(14, o.Content.MD5[:])
 	w.Bytes(15, o.Content.SHA256[:])
 	w.Bytes(16, o.Content.SHA1)
+	o.encodeSpecial(w)
 	w.Bool(30, o.Item)
 	w.Raw(o.unknown)
 	return w.Finish()
@@ -388,6 +395,8 @@ func decodeListed(name string, b []byte, types interner, properties bool) (o Obj
 			o.Content.SHA1 = f.Clone()
 		case 30:
 			o.Item = f.Bool()
+		default:
+			o.decodeSpecial(&f)
 		}
 		return true
 	})
@@ -436,7 +445,7 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 		case 30:
 			o.Item = f.Bool()
 		default:
-			return false
+			return o.decodeSpecial(&f)
 		}
 		return true
 	})

@@ -107,6 +107,8 @@ const (
 	DiskFull       Reason = "disk full"           // OverQuota: the volume, not a limit
 	SyncFailed     Reason = "sync failed"         // Unavailable: a sync or commit failed, writing has stopped
 	Unknown        Reason = "outcome unknown"     // Unavailable: whether the change took effect could not be learned
+	BadSegment     Reason = "bad segment"         // Conflict: a part of a large object is gone, changed or out of reach
+	BadLink        Reason = "bad link"            // Conflict: a link whose target has changed, or that leads too far
 	NotAdmin       Reason = "not administrator"   // Forbidden: the call belongs to the administrator role
 	Throttled      Reason = "throttled login"     // RateLimited: too many wrong passwords
 	Inactive       Reason = "depot not activated" // Forbidden: the depot is switched off

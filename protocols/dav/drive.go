@@ -152,10 +152,10 @@ func (i fileInfo) Mode() os.FileMode {
 
 // ETag implements webdav.ETager with the tag that GET sends.
 func (i fileInfo) ETag(context.Context) (string, error) {
-	if i.node.Object.MD5 == "" {
+	if i.node.Object.ETag() == "" {
 		return "", webdav.ErrNotImplemented
 	}
-	return `"` + i.node.Object.MD5 + `"`, nil
+	return `"` + i.node.Object.ETag() + `"`, nil
 }
 
 // ContentType implements webdav.ContentTyper with the stored type.

@@ -85,7 +85,7 @@ var sentHeaders = map[string]string{
 
 // setValidators sets ETag and Last-Modified as PROPFIND shows them.
 func setValidators(h http.Header, o gateway.Object) {
-	h["ETag"] = []string{`"` + o.MD5 + `"`}
+	h["ETag"] = []string{`"` + o.ETag() + `"`}
 	h["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
 }
 

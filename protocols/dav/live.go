@@ -143,11 +143,12 @@ func appendContentType(out []byte, _ *view, n *gateway.Node) ([]byte, bool) {
 // appendGetETag shows exactly the bytes of the ETag header. Collections have
 // none: no cheap value changes with every member.
 func appendGetETag(out []byte, _ *view, n *gateway.Node) ([]byte, bool) {
-	if n.Folder() || n.Object.MD5 == "" {
+	tag := n.Object.ETag()
+	if n.Folder() || tag == "" {
 		return out, false
 	}
 	out = append(out, `<D:getetag>"`...)
-	out = appendText(out, n.Object.MD5)
+	out = appendText(out, tag)
 	return append(out, `"</D:getetag>`...), true
 }
 

@@ -124,7 +124,7 @@ func appendDigest(list []gateway.Digest, algorithm, sum string) []gateway.Digest
 func sendPut(w http.ResponseWriter, opt gateway.PutOptions, result gateway.PutResult) {
 	h := w.Header()
 	setValidators(h, result.Object)
-	h.Set("OC-ETag", `"`+result.Object.MD5+`"`)
+	h.Set("OC-ETag", `"`+result.Object.ETag()+`"`)
 	setChecksum(h, result.Object)
 	if !opt.Modified.IsZero() {
 		h["X-OC-Mtime"] = []string{"accepted"}

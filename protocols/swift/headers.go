@@ -67,9 +67,18 @@ func (a *answer) setObject(o *gateway.Object) {
 func (a *answer) setStamp(o *gateway.Object) {
 	var buf [len(http.TimeFormat) + 24]byte
 	text := string(appendTimestamp(httpkit.AppendHTTPTime(buf[:0], o.Timestamp), o.Timestamp))
-	a.set("Etag", o.MD5)
+	a.set("Etag", shownTag(o))
 	a.set("Last-Modified", text[:len(http.TimeFormat)])
 	a.set("X-Timestamp", text[len(http.TimeFormat):])
+}
+
+// shownTag is an object's entity tag as the door writes it: bare, but quoted
+// where a large object shows what it joins.
+func shownTag(o *gateway.Object) string {
+	if o.Large == gateway.Plain || o.Manifest {
+		return o.MD5
+	}
+	return `"` + o.Composite + `"`
 }
 
 // room is how many headers setObject may set.
