@@ -102,6 +102,35 @@ func TestScripts(t *testing.T) {
 	}, "testdata/*.txt")
 }
 
+// TestClientSequences runs what known clients send, in their order.
+func TestClientSequences(t *testing.T) {
+	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
+		f := newFixture(t, dav.Config{})
+		return protocoltest.Fixture{Handler: httpkitEvents(f.handler), Advance: func(d time.Duration) { f.Clock.Advance(d) }}
+	}, "testdata/clients/*.txt")
+}
+
+// TestVectors runs the table of answers that the door owes its clients: with
+// what is off by default off, and on.
+func TestVectors(t *testing.T) {
+	for name, cfg := range map[string]dav.Config{"as shipped": {}, "with extensions": {Partial: true}} {
+		t.Run(name, func(t *testing.T) {
+			protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
+				f := newFixture(t, cfg)
+				f.swiftPut(t, "s/f", "x")
+				f.swiftPut(t, "s/t/x", "x")
+				f.must(t, 201, "MKCOL", "/dav/q", "")
+				err := f.Gateway.Containers.Update(f.Ctx("tester"), gateway.Ref{Account: "test", Container: "q"},
+					gateway.ContainerChange{Properties: gateway.Properties{"quota-bytes": "10"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return protocoltest.Fixture{Handler: httpkitEvents(f.handler), Advance: func(d time.Duration) { f.Clock.Advance(d) }}
+			}, "testdata/vectors/*.txt")
+		})
+	}
+}
+
 // The scripts of what settings switch on.
 func TestScriptsOfExtensions(t *testing.T) {
 	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {

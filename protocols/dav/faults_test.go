@@ -118,3 +118,29 @@ func (v *vanishing) Flush() {
 	}
 	v.ResponseRecorder.Flush()
 }
+
+// Row 45 of the table of required answers: a copy writes no content, whatever
+// the size; nor does a move.
+func TestCopyAndMoveWriteNoContent(t *testing.T) {
+	touched := 0
+	blobs := memblob.New(memblob.Options{Faults: func(op memblob.Op, _ blob.ID) error {
+		touched++
+		return nil
+	}})
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Blobs: blobs})
+	d := &fixture{Fixture: f, handler: mountFace(t, f)}
+	d.must(t, 201, "MKCOL", "/dav/c", "")
+	d.must(t, 201, "MKCOL", "/dav/c/d", "")
+	d.must(t, 201, "PUT", "/dav/c/d/large", strings.Repeat("x", 8<<20))
+	touched = 0
+	d.must(t, 201, "COPY", "/dav/c/d/large", "", "Destination", "/dav/c/copy")
+	d.must(t, 201, "COPY", "/dav/c/d", "", "Destination", "/dav/c/e")
+	d.must(t, 201, "MOVE", "/dav/c/e", "", "Destination", "/dav/c/f")
+	d.must(t, 201, "MOVE", "/dav/c/", "", "Destination", "/dav/k")
+	if touched != 0 {
+		t.Errorf("%d calls to the disk", touched)
+	}
+	if got := d.must(t, 200, "GET", "/dav/k/f/large", "").Body.Len(); got != 8<<20 {
+		t.Errorf("%d bytes", got)
+	}
+}
