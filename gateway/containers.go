@@ -149,7 +149,7 @@ func (c *core) create(tx *store.Tx, p auth.Principal, ref Ref, id, depot uint64,
 	tx.CreateContainer(record)
 	tx.AddJournal(c.journal("create", p, id, &store.Object{Timestamp: now}))
 	if record.ReadACL != "" || record.WriteACL != "" {
-		tx.AddJournal(c.aclJournal(p, record, now.After(now)))
+		tx.AddJournal(c.aclJournal(p, record, now))
 	}
 	return nil
 }

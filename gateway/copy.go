@@ -30,9 +30,7 @@ func (o *Objects) Copy(ctx context.Context, src, dst Ref, opt CopyOptions) (sour
 		},
 		src: src, with: &opt,
 	}
-	if src.Account == dst.Account {
-		c.put.source = src.Container + "/" + src.Object
-	}
+	c.put.source = src.String()
 	if err := c.checkArguments(ctx); err != nil {
 		return Object{}, PutResult{}, err
 	}

@@ -206,17 +206,6 @@ func (w *transfer) finish(tx *store.Tx, s *scope, n *node, d *scope, target stri
 			tx.MarkClash(d.container.ID)
 		}
 	}
-	action := "copy"
-	if w.move {
-		action = "move"
-	}
-	o := &store.Object{Name: target, Timestamp: w.now}
-	if n.kind == NodeFile {
-		o.Content = n.file.Content
-	}
-	j := w.journal(action, w.p, d.container.ID, o)
-	j.Source, j.Entries = w.src.String(), int64(len(objects))
-	tx.AddJournal(j)
 	return nil
 }
 

@@ -258,17 +258,20 @@ func (t *Trees) delete(tx *store.Tx, p auth.Principal, ref Ref, at *scope, cond 
 			return false, err
 		}
 	}
-	entries, left, err := t.removeNode(tx, &s, &n, now)
+	entries, left, err := t.removeNode(tx, p, &s, &n, now)
 	if err != nil || left {
 		return left, err
 	}
 	o := &store.Object{Name: n.path, Timestamp: now}
 	if n.file != nil {
-		o = &store.Object{Name: n.path, Timestamp: n.file.Timestamp.After(now), Content: n.file.Content}
+		o = n.file
+		o.Timestamp = n.file.Timestamp.After(now)
 	}
-	j := t.journal("delete", p, s.container.ID, o)
-	j.Entries = entries
-	tx.AddJournal(j)
+	if entries > 0 {
+		j := t.journal("delete", p, s.container.ID, o)
+		j.Entries = entries
+		tx.AddJournal(j)
+	}
 	return false, t.markParent(tx, &s, n.path, now)
 }
 
@@ -286,8 +289,9 @@ func (c *core) mayRemove(v *store.View, p auth.Principal, s *scope, n *node, tok
 
 // removeNode removes a node with its properties and locks. Of a folder it
 // removes at most MaxTree objects, from the last name backwards, and tells
-// whether there are more.
-func (c *core) removeNode(tx *store.Tx, s *scope, n *node, now store.Stamp) (entries int64, left bool, err error) {
+// whether there are more. entries is how many went without an audit record of
+// their own.
+func (c *core) removeNode(tx *store.Tx, p auth.Principal, s *scope, n *node, now store.Stamp) (entries int64, left bool, err error) {
 	id := s.container.ID
 	if n.kind == NodeFile {
 		tx.DeleteObject(&s.container, n.file, now)
@@ -299,6 +303,11 @@ func (c *core) removeNode(tx *store.Tx, s *scope, n *node, now store.Stamp) (ent
 	}
 	if left = len(list) > c.cfg.MaxTree; left {
 		list = list[:c.cfg.MaxTree]
+	}
+	entries = int64(len(list))
+	if entries > 0 && entries <= maxAuditedTree {
+		c.auditDeleted(tx, p, s.container.ID, list, now)
+		entries = 0
 	}
 	for i := range list {
 		tx.DeleteObject(&s.container, &list[i], now)
@@ -317,7 +326,7 @@ func (c *core) removeNode(tx *store.Tx, s *scope, n *node, now store.Stamp) (ent
 			return 0, false, err
 		}
 	}
-	return int64(len(list)), false, c.forgetTree(tx, id, n.path)
+	return entries, false, c.forgetTree(tx, id, n.path)
 }
 
 // forgetTree drops the dead properties and locks at and below a folder.

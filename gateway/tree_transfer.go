@@ -312,7 +312,7 @@ func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok, strong bool
 		return err
 	}
 	if ok {
-		_, left, err := w.removeNode(tx, d, existing, w.now)
+		_, left, err := w.removeNode(tx, w.p, d, existing, w.now)
 		if err != nil {
 			return err
 		}
@@ -394,6 +394,7 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 	if err := w.room(tx, s, d, count, bytes, strong); err != nil {
 		return err
 	}
+	w.audit(tx, s, n, d, target, objects)
 	if w.move {
 		err = w.moveObjects(tx, s, n, d, target, objects)
 	} else {

@@ -469,7 +469,7 @@ func (c *core) journal(action string, p auth.Principal, id uint64, o *store.Obje
 	j := &store.Journal{
 		Container: id, Time: o.Timestamp, Name: o.Name, Action: action, User: p.User,
 		Size: o.Content.Size, MD5: slices.Clone(o.Content.MD5[:]),
-		ContentType: o.ContentType, Properties: maps.Clone(o.Properties),
+		ContentType: o.ContentType, Properties: maps.Clone(o.Properties), Marker: o.Marks(),
 	}
 	if p.Address.IsValid() {
 		j.Address = p.Address.String()

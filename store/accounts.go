@@ -179,7 +179,7 @@ func (tx *Tx) dropAccount(name string) error {
 		return err
 	}
 	tx.tx.Delete(accountKey(name))
-	return nil
+	return tx.forgetFormer(name)
 }
 
 // reapContainers detaches all containers of an account.

@@ -30,7 +30,8 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot", tableSamples: "sample", tableAdminLog: "administration", tableDepotTarget: "target of user",
+		tableSnapshots: "snapshot", tableSamples: "sample",
+		tableFormer: "former container", tableArchive: "archived journal", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call",
 	}
@@ -359,6 +360,10 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 	switch t {
 	case tableJournal:
 		_, err = decodeJournal(beID(row), Stamp(beID(row[8:])), value)
+	case tableFormer:
+		err = checkFormer(row, value)
+	case tableArchive:
+		err = checkArchive(row, value)
 	case tableDepotLog:
 		_, err = decodeDepotEntry(beID(row), beID(row[8:]), value)
 	case tableDepotCalls:

@@ -199,6 +199,7 @@ type Journal struct {
 	ContentType string
 	Properties  map[string]string
 	ACL         string // the container's access list, see gateway.Grants
+	Marker      bool   // the object only marks a folder
 	unknown     []byte
 }
 
@@ -215,6 +216,7 @@ func (j *Journal) encode() []byte {
 	w.String(30, j.ContentType)
 	w.Map(31, j.Properties)
 	w.String(32, j.ACL)
+	w.Bool(33, j.Marker)
 	w.Raw(j.unknown)
 	return w.Finish()
 }
@@ -245,6 +247,8 @@ func decodeJournal(id uint64, at Stamp, b []byte) (j Journal, err error) {
 			f.AddTo(&j.Properties)
 		case 32:
 			j.ACL = f.String()
+		case 33:
+			j.Marker = f.Bool()
 		default:
 			return false
 		}

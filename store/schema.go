@@ -52,6 +52,9 @@ const (
 	tableInvitations kv.Table = 55 // user · depot → Invitation; waits for the user's answer
 	tableInvited     kv.Table = 56 // depot user → empty; whom a depot invited
 	tableDepotCalls  kv.Table = 57 // time random → DepotCall; log of the depot API
+
+	tableFormer  kv.Table = 60 // account · container name · id → time; containers that had the name, for their journals
+	tableArchive kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
 )
 
 // lastTable is the greatest number that a table may have.
@@ -226,7 +229,9 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // (content), rows of the journal, of the administrators' log, queues and
 // owners need no lock: nobody else names them. Nor do events, the log of the
 // depot API and what is noted about content (quarantine, verified, orphans):
-// whoever writes such a row last has seen the most.
+// whoever writes such a row last has seen the most. The row of a former container
+// is written once, by who detaches it; the archive, by who holds the lock of its
+// mark in meta.
 
 // A Guard is a lock that a transaction declares, see above.
 type Guard = kv.Lock
@@ -319,7 +324,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	}
 	switch k.Table {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
-		tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableAdminLog, tableDepotCalls:
+		tableFormer, tableArchive, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableAdminLog, tableDepotCalls:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {

@@ -50,8 +50,9 @@ type Options struct {
 	Logger      *slog.Logger     // default: none
 	InlineLimit int              // default DefaultInlineLimit, at most MaxInlineLimit; -1: everything in blobs
 
-	Grace     time.Duration // of the collector; default DefaultGrace
-	ScrubRate int64         // bytes a second; default DefaultScrubRate; negative: no scrubber
+	Grace       time.Duration // of the collector; default DefaultGrace
+	JournalKeep time.Duration // how long audit records stay; 0: for ever
+	ScrubRate   int64         // bytes a second; default DefaultScrubRate; negative: no scrubber
 }
 
 // Store is the typed store over an engine and blobs. Safe for concurrent use.
@@ -129,6 +130,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	s.done.Go(func() { s.runUpkeep(background, s.sweepDue) })
 	s.done.Go(func() { s.runUpkeep(background, s.scrubDue) })
 	s.done.Go(func() { s.runSamples(background) })
+	s.done.Go(func() { s.runUpkeep(background, s.journalDue) })
 	return s, nil
 }
 

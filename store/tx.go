@@ -132,6 +132,7 @@ func (tx *Tx) DetachContainer(c *Container, now Stamp) error {
 	tx.tx.Add(counterKey(CountAccountBytes, []byte(c.Account)), -bytes)
 	tx.tx.Add(counterKey(CountDepotBytes, u64(c.Depot)), -bytes)
 	tx.tx.Put(queueKey(queueReap, now, u64(c.ID)), nil)
+	tx.tx.Put(formerKey(c.Account, c.Name, c.ID), u64(uint64(now)))
 	tx.released = true
 	return nil
 }
@@ -292,7 +293,8 @@ func (tx *Tx) AddJournal(j *Journal) {
 	h.Write([]byte(j.Action))
 	h.Write([]byte(j.Name))
 	row := append(u64(j.Container), u64(uint64(j.Time))...)
-	tx.tx.Put(key(tableJournal, h.Sum(row)), j.encode())
+	unique := h.Sum64()>>8 | journalRank(j.Action)<<56
+	tx.tx.Put(key(tableJournal, append(row, u64(unique)...)), j.encode())
 }
 
 // AddTraffic adds transferred bytes of a container in a depot for a month

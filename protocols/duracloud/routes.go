@@ -12,6 +12,7 @@ func (f *Face) rules() []httpkit.Rule {
 		rule("/stores", "GET HEAD"),
 		rule("/spaces", "GET HEAD"),
 		rule("/acl/{container}", "HEAD POST"),
+		rule("/audit/{container}", "GET HEAD"),
 		rule("/{container}", "GET HEAD PUT DELETE"),
 		rule("/{container}/{object}", "GET HEAD PUT POST DELETE"),
 	}

@@ -171,7 +171,9 @@ func fixed(c *call, first, rest string) (res resource, ok bool) {
 		return alone(reader("spaces.List", (*Face).getSpaces)), true
 	case "acl":
 		return one(resource{http.MethodHead: {"spaces.Grants", (*Face).headGrants}, http.MethodPost: {"spaces.SetGrants", (*Face).postGrants}}), true
-	case "init", "security", "manifest", "audit", "bit-integrity", "report", "task", "aux":
+	case "audit":
+		return one(reader("spaces.Audit", (*Face).getAudit)), true
+	case "init", "security", "manifest", "bit-integrity", "report", "task", "aux":
 		return resource{}, true
 	}
 	return nil, false
