@@ -4,6 +4,7 @@
 //	entrepot serve                 starts the gateway
 //	entrepot user add|passwd|list  manages logins
 //	entrepot key add               makes an API key
+//	entrepot depot list|create|…   manages depots over the depot API
 //	entrepot check                 looks for damage
 //	entrepot events                lists what an operator should know
 //	entrepot sweep                 removes content that no record names
@@ -65,14 +66,21 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var usage errUsage
+	var shown silent
+	var coded interface{ ExitCode() int }
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &shown):
+		return shown.ExitCode()
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "entrepot: %v\n", err)
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "entrepot: %v\n", err)
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
 	return exitFailed
 }
 
@@ -88,6 +96,7 @@ func (p *program) rootCommand() *cobra.Command {
 	p.flags.add(root.PersistentFlags())
 	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand())
 	root.AddCommand(p.serveCommand(), p.userCommand(), p.keyCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.depotCommand())
 	return root
 }
 
