@@ -26,19 +26,23 @@ func KeyDigest(key string) [32]byte { return sha256.Sum256([]byte(key)) }
 
 // APIKey returns the record of an API key as NewAPIKey made it. A key labels
 // an application and stands for nobody: the user comes from elsewhere.
-// Unknown and malformed keys are errs.Unauthenticated; a known one from an
-// address outside its networks is errs.Forbidden with errs.BadAddress.
+// Both cases of the digits are the same key. Unknown, malformed (errs.BadKey)
+// and revoked (errs.KeyRevoked) keys are errs.Unauthenticated; a known one from
+// an address outside its networks is errs.Forbidden with errs.BadAddress.
 func (s *Service) APIKey(ctx context.Context, key string, from netip.Addr) (KeyRecord, error) {
 	const op = "auth.APIKey"
-	if !isAPIKey(key) {
-		return KeyRecord{}, errs.New(op, errs.Unauthenticated, "", "unknown API key")
+	upper := strings.ToUpper(key)
+	if !isAPIKey(upper) {
+		return KeyRecord{}, errs.New(op, errs.Unauthenticated, errs.BadKey, "an API key has 32 hexadecimal digits")
 	}
-	rec, err := s.dir.Key(ctx, KeyDigest(key))
+	rec, err := s.dir.Key(ctx, KeyDigest(upper))
 	switch {
 	case errs.Of(err) == errs.NotFound && err != nil:
 		return KeyRecord{}, errs.New(op, errs.Unauthenticated, "", "unknown API key")
 	case err != nil:
 		return KeyRecord{}, err
+	case rec.Revoked:
+		return KeyRecord{}, errs.New(op, errs.Unauthenticated, errs.KeyRevoked, "the API key was revoked")
 	case !allowed(rec.Networks, from):
 		return KeyRecord{}, errBadAddress(op)
 	}

@@ -24,18 +24,28 @@ func TestAPIKeysAreFoundByTheirDigest(t *testing.T) {
 	_, err = f.APIKey(t.Context(), key.Reveal(), other)
 	wantKind(t, err, errs.Forbidden, errs.BadAddress)
 	for _, bad := range []string{"", "ABC", strings.Repeat("0", 32), strings.Repeat("g", 32), key.Reveal() + "0"} {
+		reason := errs.BadKey
+		if bad == strings.Repeat("0", 32) {
+			reason = ""
+		}
 		_, err := f.APIKey(t.Context(), bad, home)
-		wantKind(t, err, errs.Unauthenticated, "")
+		wantKind(t, err, errs.Unauthenticated, reason)
 	}
+	rec.Revoked = true
+	f.dir.keys[auth.KeyDigest(key.Reveal())] = rec
+	_, err = f.APIKey(t.Context(), key.Reveal(), home)
+	wantKind(t, err, errs.Unauthenticated, errs.KeyRevoked)
 }
 
-func TestAPIKeysAreUpperCase(t *testing.T) {
+func TestAPIKeysAreShownInUpperCaseAndTakenInBoth(t *testing.T) {
 	key, err := auth.NewAPIKey(bytes.NewReader(bytes.Repeat([]byte{0xab}, 16)))
 	if err != nil || key.Reveal() != strings.Repeat("AB", 16) {
 		t.Fatalf("key %q, %v", key.Reveal(), err)
 	}
 	f := newFixture(t, nil)
-	f.dir.keys[auth.KeyDigest(strings.ToLower(key.Reveal()))] = auth.KeyRecord{Application: "x"}
-	_, err = f.APIKey(t.Context(), strings.ToLower(key.Reveal()), home)
-	wantKind(t, err, errs.Unauthenticated, "")
+	f.dir.keys[auth.KeyDigest(key.Reveal())] = auth.KeyRecord{Application: "x"}
+	rec, err := f.APIKey(t.Context(), strings.ToLower(key.Reveal()), home)
+	if err != nil || rec.Application != "x" {
+		t.Errorf("in lower case: %+v, %v", rec, err)
+	}
 }

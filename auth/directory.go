@@ -31,6 +31,10 @@ type TokenRecord struct {
 	PasswordVersion uint64
 	Issue           uint64 // number that went into the token
 	Expires         time.Time
+	// Credential is the digest of the application password that the token was
+	// issued for, zero for the user's own password. Such a token ends with
+	// that password, not with the user's.
+	Credential [32]byte
 }
 
 // A KeyRecord is one API key: an application's label, which never stands for
@@ -40,6 +44,20 @@ type KeyRecord struct {
 	Application string
 	Created     time.Time
 	Networks    []string
+	Revoked     bool
+}
+
+// A CredentialRecord is an application password: it stands for a user in one
+// application and below one folder.
+type CredentialRecord struct {
+	Digest      [32]byte // SHA-256 of the password
+	User        string
+	Application string
+	Scope       Scope
+	Expires     time.Time // zero: never
+	// Ended tells that what it is limited to is gone; Stopped, that its
+	// application is: by the account, or because none of its keys is active.
+	Ended, Stopped bool
 }
 
 // A Directory answers what authentication asks about users and credentials.
@@ -53,9 +71,9 @@ type Directory interface {
 	Token(ctx context.Context, digest [32]byte) (TokenRecord, error)
 
 	// CurrentToken returns the user's newest token record that lives at least
-	// until notBefore and was made under the given password version, else
-	// errs.NotFound.
-	CurrentToken(ctx context.Context, user string, version uint64, notBefore time.Time) (TokenRecord, error)
+	// until notBefore and was made under the given password version and for
+	// the given application password (zero: none), else errs.NotFound.
+	CurrentToken(ctx context.Context, user string, version uint64, credential [32]byte, notBefore time.Time) (TokenRecord, error)
 
 	// AddToken stores a token record durably and removes expired ones of the
 	// same user. Issue is given by the caller and must be new for the user.
@@ -69,4 +87,11 @@ type Directory interface {
 
 	// Key finds an API key by its digest.
 	Key(ctx context.Context, digest [32]byte) (KeyRecord, error)
+
+	// Credential finds an application password by its digest.
+	Credential(ctx context.Context, digest [32]byte) (CredentialRecord, error)
+
+	// CredentialUsed notes, without waiting, that an application password was
+	// right.
+	CredentialUsed(digest [32]byte)
 }

@@ -20,6 +20,10 @@ type directory struct {
 	tokens map[[32]byte]auth.TokenRecord
 	keys   map[[32]byte]auth.KeyRecord
 	issues map[string]uint64
+
+	credentials map[[32]byte]auth.CredentialRecord
+	used        [][32]byte
+
 	broken error
 	reads  int // of tokens
 }
@@ -50,12 +54,12 @@ func (d *directory) Token(_ context.Context, digest [32]byte) (auth.TokenRecord,
 	return rec, nil
 }
 
-func (d *directory) CurrentToken(_ context.Context, user string, version uint64, notBefore time.Time) (auth.TokenRecord, error) {
+func (d *directory) CurrentToken(_ context.Context, user string, version uint64, credential [32]byte, notBefore time.Time) (auth.TokenRecord, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var newest auth.TokenRecord
 	for _, rec := range d.tokens {
-		if rec.User == user && rec.PasswordVersion == version && !rec.Expires.Before(notBefore) && rec.Issue >= newest.Issue {
+		if rec.User == user && rec.PasswordVersion == version && rec.Credential == credential && !rec.Expires.Before(notBefore) && rec.Issue >= newest.Issue {
 			newest = rec
 		}
 	}
@@ -94,6 +98,22 @@ func (d *directory) Key(_ context.Context, digest [32]byte) (auth.KeyRecord, err
 		return auth.KeyRecord{}, errAbsent
 	}
 	return rec, nil
+}
+
+func (d *directory) Credential(_ context.Context, digest [32]byte) (auth.CredentialRecord, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rec, ok := d.credentials[digest]
+	if !ok {
+		return auth.CredentialRecord{}, errAbsent
+	}
+	return rec, nil
+}
+
+func (d *directory) CredentialUsed(digest [32]byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.used = append(d.used, digest)
 }
 
 // change edits a user's record.
@@ -152,6 +172,7 @@ func newFixture(t testing.TB, edit func(*auth.Config)) *fixture {
 			PasswordHash: hashed(t, "testing"), PasswordVersion: 3,
 		}},
 		tokens: map[[32]byte]auth.TokenRecord{}, keys: map[[32]byte]auth.KeyRecord{}, issues: map[string]uint64{},
+		credentials: map[[32]byte]auth.CredentialRecord{},
 	}}
 	cfg := auth.Config{
 		ServerKey: auth.NewSecret(strings.Repeat("k", 32)), Hash: cheap, Now: f.clock,

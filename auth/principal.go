@@ -26,6 +26,27 @@ func (r Role) Valid() bool {
 	return false
 }
 
+// limited is the role that a credential for one folder carries: its reach ends
+// with the user's own account.
+func (r Role) limited() Role {
+	switch r {
+	case RoleAdmin:
+		return RoleOwner
+	case RoleAuditor:
+		return RoleViewer
+	}
+	return r
+}
+
+// A Scope is what an application password is limited to. The gateway holds
+// every call to it.
+type Scope struct {
+	Credential string // the password's ID, for logs
+	Container  uint64 // internal number of the container
+	Prefix     string // "": all of it; else only names that begin so; ends in a slash
+	ReadOnly   bool
+}
+
 // A Principal is who asks: the result of authentication, carried by the
 // context to the gateway, which alone decides what it may do. The zero value
 // is the anonymous principal.
@@ -42,6 +63,12 @@ type Principal struct {
 	// Suspended tells that the user's account is suspended: it may do nothing
 	// until an administrator lets it again.
 	Suspended bool
+
+	// Application is the application that an application password belongs
+	// to; "" for the user's own credentials.
+	Application string
+	// Scope limits an application password; nil: the user's own rights.
+	Scope *Scope
 
 	// Ambient tells that a browser may have added the credentials by itself
 	// (Basic, cookies); the faces refuse cross-site changes for these.

@@ -23,6 +23,9 @@ type Config struct {
 	// ServerKey is what tokens are derived from: at least 32 bytes, random,
 	// the same after a restart and on every gateway that shares a Directory.
 	ServerKey Secret
+	// PreviousKey is the server key before it was last changed, or empty:
+	// tokens that were derived from it are still told again to who logs in.
+	PreviousKey Secret
 
 	TokenLife time.Duration // of new tokens; default 24 hours
 	WarmLife  time.Duration // how long a checked password is remembered; default and most 5 minutes
@@ -121,14 +124,15 @@ func New(dir Directory, cfg Config) (*Service, error) {
 // password), errs.RateLimited and errs.Throttled with a *ThrottleError after
 // too many of them, errs.Forbidden and errs.BadAddress when the password is
 // right but the user may not come from there, and errs.Unavailable when too
-// many checks wait already. A password checked in the last minutes is not
+// many checks wait already. An application password (see ApplicationPassword)
+// is as good as the user's own, within its limits. A password checked in the last minutes is not
 // hashed again as long as the user's record stays as it was.
 func (s *Service) Password(ctx context.Context, user, password string, from netip.Addr) (Principal, error) {
-	u, err := s.login(ctx, "", user, password, from)
+	who, err := s.login(ctx, "", user, password, from)
 	if err != nil {
 		return Principal{}, err
 	}
-	return principal(u, from), nil
+	return who.principal(from), nil
 }
 
 // Forget drops what is remembered about a user's password and tokens. Changes
@@ -138,12 +142,36 @@ func (s *Service) Forget(user string) {
 	s.tokens.forget(user)
 }
 
+// An identity is a user, and the application password that was given instead
+// of the user's own.
+type identity struct {
+	User
+	credential *CredentialRecord
+}
+
 // login checks a password; a non-empty account must be the user's.
-func (s *Service) login(ctx context.Context, account, name, password string, from netip.Addr) (User, error) {
-	const op = "auth.Password"
+func (s *Service) login(ctx context.Context, account, name, password string, from netip.Addr) (identity, error) {
 	if err := ctx.Err(); err != nil {
-		return User{}, errs.Wrap(op, errs.Canceled, "", err)
+		return identity{}, errs.Wrap("auth.Password", errs.Canceled, "", err)
 	}
+	if IsApplicationPassword(password) {
+		who, err := s.credential(ctx, password, from)
+		if err == nil && named(who.User, account, name) || err != nil && errs.Of(err) != errs.NotFound {
+			return who, err
+		} // else a guess like any other
+	}
+	u, err := s.ownPassword(ctx, account, name, password, from)
+	return identity{User: u}, err
+}
+
+// named tells whether a user is the one that was asked for.
+func named(u User, account, name string) bool {
+	return fold(u.Name) == fold(name) && (account == "" || fold(account) == fold(u.Account))
+}
+
+// ownPassword checks the password that a user chose.
+func (s *Service) ownPassword(ctx context.Context, account, name, password string, from netip.Addr) (User, error) {
+	const op = "auth.Password"
 	u, err := s.find(ctx, account, name)
 	if err != nil {
 		return User{}, err
@@ -232,10 +260,14 @@ func (s *Service) hash(ctx context.Context, p proof, g guess, u User, password s
 	return right, nil
 }
 
-func principal(u User, from netip.Addr) Principal {
-	return Principal{
-		User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Suspended: u.Suspended, Address: canonical(from),
+func (who identity) principal(from netip.Addr) Principal {
+	u := &who.User
+	p := Principal{User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Suspended: u.Suspended, Address: canonical(from)}
+	if c := who.credential; c != nil {
+		scope := c.Scope
+		p.Role, p.Application, p.Scope = p.Role.limited(), c.Application, &scope
 	}
+	return p
 }
 
 // fold is the form in which names are compared: upper-casing first joins the

@@ -43,55 +43,85 @@ func (s *Service) Issue(ctx context.Context, user, password string, from netip.A
 	} else if account == "" {
 		name = user // no such user: names hold no colon
 	}
-	u, err := s.login(ctx, account, name, password, from)
+	who, err := s.login(ctx, account, name, password, from)
 	if err != nil {
 		return Token{}, Principal{}, err
 	}
-	lasting := context.WithoutCancel(ctx)
-	key := strconv.FormatUint(u.PasswordVersion, 10) + " " + u.Name
-	v, err, _ := s.issues.Do(key, func() (any, error) { return s.issue(lasting, u) })
-	if err != nil {
-		return Token{}, Principal{}, err
-	}
-	return v.(Token), principal(u, from), nil
+	token, err := s.issueOnce(ctx, who)
+	return token, who.principal(from), err
 }
 
-// issue returns the user's living token or makes one. Tokens are derived, not
-// drawn, so that only their digest needs to be stored to give the same one
-// again.
-func (s *Service) issue(ctx context.Context, u User) (Token, error) {
+// issueOnce issues a token once for all who ask for the same at the same time.
+func (s *Service) issueOnce(ctx context.Context, who identity) (Token, error) {
+	lasting := context.WithoutCancel(ctx)
+	version, digest := who.tokenOf()
+	key := strconv.FormatUint(version, 10) + " " + string(digest[:]) + who.Name
+	v, err, _ := s.issues.Do(key, func() (any, error) { return s.issue(lasting, who) })
+	if err != nil {
+		return Token{}, err
+	}
+	return v.(Token), nil
+}
+
+// tokenOf returns what a token of the identity depends on: the version of the
+// user's password, or the digest of the application password.
+func (who identity) tokenOf() (version uint64, credential [32]byte) {
+	if who.credential != nil {
+		return 0, who.credential.Digest
+	}
+	return who.PasswordVersion, credential
+}
+
+// issue returns the living token or makes one. Tokens are derived, not drawn,
+// so that only their digest needs to be stored to give the same one again.
+func (s *Service) issue(ctx context.Context, who identity) (Token, error) {
 	now := s.cfg.Now()
-	rec, err := s.dir.CurrentToken(ctx, u.Name, u.PasswordVersion, now.Add(time.Second))
+	version, credential := who.tokenOf()
+	rec, err := s.dir.CurrentToken(ctx, who.Name, version, credential, now.Add(time.Second))
 	if err == nil {
-		value := s.derive(u.Name, rec.PasswordVersion, rec.Issue)
-		if sha256.Sum256([]byte(value)) == rec.Digest && rec.PasswordVersion == u.PasswordVersion {
-			return Token{Value: value, Expires: rec.Expires}, nil
-		} // else the server key was changed: the old token is useless
+		for _, key := range s.keys() {
+			value := derive(key, who.Name, rec)
+			if sha256.Sum256([]byte(value)) == rec.Digest && rec.PasswordVersion == version && rec.Credential == credential {
+				return Token{Value: value, Expires: rec.Expires}, nil
+			}
+		} // else the server key was changed twice: the old token cannot be told again
 	} else if errs.Of(err) != errs.NotFound {
 		return Token{}, err
 	}
-	issue, err := s.dir.NextIssue(ctx, u.Name)
-	if err != nil {
+	rec = TokenRecord{User: who.Name, PasswordVersion: version, Credential: credential, Expires: now.Add(s.cfg.TokenLife)}
+	if who.credential != nil && !who.credential.Expires.IsZero() && who.credential.Expires.Before(rec.Expires) {
+		rec.Expires = who.credential.Expires
+	}
+	if rec.Issue, err = s.dir.NextIssue(ctx, who.Name); err != nil {
 		return Token{}, err
 	}
-	value := s.derive(u.Name, u.PasswordVersion, issue)
-	rec = TokenRecord{
-		Digest: sha256.Sum256([]byte(value)), User: u.Name, PasswordVersion: u.PasswordVersion,
-		Issue: issue, Expires: now.Add(s.cfg.TokenLife),
-	}
+	value := derive(s.cfg.ServerKey, who.Name, rec)
+	rec.Digest = sha256.Sum256([]byte(value))
 	if err := s.dir.AddToken(ctx, rec); err != nil {
 		return Token{}, err
 	}
 	return Token{Value: value, Expires: rec.Expires}, nil
 }
 
-func (s *Service) derive(user string, version, issue uint64) string {
-	mac := hmac.New(sha256.New, []byte(s.cfg.ServerKey.Reveal()))
+// keys are the server keys that living tokens may be of, the present one
+// first.
+func (s *Service) keys() []Secret {
+	if s.cfg.PreviousKey.Empty() {
+		return []Secret{s.cfg.ServerKey}
+	}
+	return []Secret{s.cfg.ServerKey, s.cfg.PreviousKey}
+}
+
+func derive(key Secret, user string, rec TokenRecord) string {
+	mac := hmac.New(sha256.New, []byte(key.Reveal()))
 	mac.Write([]byte("entrepot token 1\x00"))
 	var n [16]byte
-	binary.BigEndian.PutUint64(n[:8], version)
-	binary.BigEndian.PutUint64(n[8:], issue)
+	binary.BigEndian.PutUint64(n[:8], rec.PasswordVersion)
+	binary.BigEndian.PutUint64(n[8:], rec.Issue)
 	mac.Write(n[:])
+	if rec.Credential != ([32]byte{}) {
+		mac.Write(rec.Credential[:])
+	}
 	mac.Write([]byte(user))
 	return tokenPrefix + hex.EncodeToString(mac.Sum(nil)[:tokenDigits/2])
 }
@@ -108,7 +138,7 @@ func (s *Service) Token(ctx context.Context, token string, from netip.Addr) (Pri
 	if !isToken(token) {
 		return Principal{}, errBadToken(op)
 	}
-	rec, err := s.tokenRecord(ctx, sha256.Sum256([]byte(token)))
+	rec, err := s.tokenRecord(ctx, token)
 	switch {
 	case err != nil && errs.Of(err) == errs.NotFound:
 		return Principal{}, errBadToken(op)
@@ -116,6 +146,9 @@ func (s *Service) Token(ctx context.Context, token string, from netip.Addr) (Pri
 		return Principal{}, err
 	case !rec.Expires.After(s.cfg.Now()):
 		return Principal{}, errBadToken(op)
+	}
+	if rec.Credential != ([32]byte{}) {
+		return s.limitedToken(ctx, rec, from)
 	}
 	u, err := s.dir.User(ctx, rec.User)
 	switch {
@@ -128,20 +161,41 @@ func (s *Service) Token(ctx context.Context, token string, from netip.Addr) (Pri
 	case !allowed(u.Networks, from):
 		return Principal{}, errBadAddress(op)
 	}
-	return principal(u, from), nil
+	return identity{User: u}.principal(from), nil
 }
 
-func (s *Service) tokenRecord(ctx context.Context, digest [32]byte) (TokenRecord, error) {
-	now := s.cfg.Now()
+// limitedToken is Token for one that was issued for an application password:
+// it is worth what that is worth now.
+func (s *Service) limitedToken(ctx context.Context, rec TokenRecord, from netip.Addr) (Principal, error) {
+	who, err := s.credentialOf(ctx, rec.Credential, from)
+	switch {
+	case err != nil && errs.Of(err) == errs.NotFound, err == nil && fold(who.Name) != fold(rec.User):
+		return Principal{}, errBadToken("auth.Token")
+	case err != nil:
+		return Principal{}, err
+	}
+	return who.principal(from), nil
+}
+
+// tokenRecord finds the record of a token that was derived from a key that
+// still counts.
+func (s *Service) tokenRecord(ctx context.Context, token string) (TokenRecord, error) {
+	digest, now := sha256.Sum256([]byte(token)), s.cfg.Now()
 	rec, gen, ok := s.tokens.lookup(digest, now)
 	if ok {
 		return rec, nil
 	}
 	rec, err := s.dir.Token(ctx, digest)
-	if err == nil {
-		s.tokens.remember(digest, rec, gen, now)
+	if err != nil {
+		return TokenRecord{}, err
 	}
-	return rec, err
+	for _, key := range s.keys() {
+		if equalText(derive(key, rec.User, rec), token) {
+			s.tokens.remember(digest, rec, gen, now)
+			return rec, nil
+		}
+	}
+	return TokenRecord{}, errBadToken("auth.Token")
 }
 
 // Revoke ends a token. Revoking an unknown, malformed or expired one is not

@@ -9,8 +9,16 @@ import (
 )
 
 // accountAccess is what a caller may do in an account whatever its containers
-// say.
+// say. A caller who is limited to a folder may do nothing with an account.
 func accountAccess(p auth.Principal, account string) Access {
+	if p.Scope != nil {
+		return Access{}
+	}
+	return roleAccess(p, account)
+}
+
+// roleAccess is accountAccess before the limits of a credential.
+func roleAccess(p auth.Principal, account string) Access {
 	switch {
 	case p.Suspended:
 		return Access{}
@@ -73,11 +81,11 @@ func (s *scope) grant(p auth.Principal, ref Ref) error {
 	if s.readOnly {
 		s.access.Write, s.access.Owner = false, false
 	}
-	return nil
+	return s.narrow(p, ref.Object)
 }
 
 func containerAccess(p auth.Principal, c *store.Container, d *store.Depot, hasDepot bool) Access {
-	a := accountAccess(p, c.Account)
+	a := roleAccess(p, c.Account)
 	if a.Owner {
 		return a
 	}
@@ -103,10 +111,15 @@ func authorised(d *store.Depot, folded string) bool {
 }
 
 // mayRead, mayList, mayWrite and mayOwn refuse callers without the right.
-func (s *scope) mayRead(p auth.Principal) error  { return s.need(p, s.access.Read, true) }
-func (s *scope) mayList(p auth.Principal) error  { return s.need(p, s.access.List, false) }
-func (s *scope) mayWrite(p auth.Principal) error { return s.need(p, s.access.Write, true) }
-func (s *scope) mayOwn(p auth.Principal) error   { return s.need(p, s.access.Owner, false) }
+func (s *scope) mayRead(p auth.Principal) error { return s.need(p, s.access.Read, true) }
+func (s *scope) mayList(p auth.Principal) error { return s.need(p, s.access.List, false) }
+func (s *scope) mayWrite(p auth.Principal) error {
+	if p.Scope != nil && p.Scope.ReadOnly {
+		return errReadOnly
+	}
+	return s.need(p, s.access.Write, true)
+}
+func (s *scope) mayOwn(p auth.Principal) error { return s.need(p, s.access.Owner, false) }
 
 func (s *scope) need(p auth.Principal, right, content bool) error {
 	if !right {

@@ -39,7 +39,7 @@ func operator(p auth.Principal) error {
 
 // takes tells whether a caller may make containers of an account in a depot.
 func takes(d *store.Depot, p auth.Principal, account string) bool {
-	if d.Account != homeAccount(account) || d.Owner == "" && !d.Default || d.Inactive || p.User == "" {
+	if d.Account != homeAccount(account) || d.Owner == "" && !d.Default || d.Inactive || p.User == "" || p.Scope != nil {
 		return false
 	}
 	me := store.Fold(p.User)

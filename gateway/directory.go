@@ -70,15 +70,17 @@ func (a *Accounts) Token(ctx context.Context, digest [32]byte) (auth.TokenRecord
 }
 
 func fromToken(t store.Token) auth.TokenRecord {
-	return auth.TokenRecord{
+	out := auth.TokenRecord{
 		Digest: t.Digest, User: t.User, PasswordVersion: t.PasswordVersion, Issue: t.Issue, Expires: t.Expires.Time(),
 	}
+	copy(out.Credential[:], t.Credential)
+	return out
 }
 
 // CurrentToken returns the user's newest token record that lives at least
-// until notBefore and was made under the given password version, else
-// errs.NotFound.
-func (a *Accounts) CurrentToken(ctx context.Context, user string, version uint64, notBefore time.Time) (auth.TokenRecord, error) {
+// until notBefore and was made under the given password version and for the
+// given application password (zero: none), else errs.NotFound.
+func (a *Accounts) CurrentToken(ctx context.Context, user string, version uint64, credential [32]byte, notBefore time.Time) (auth.TokenRecord, error) {
 	var out auth.TokenRecord
 	err := a.store.View(ctx, func(v *store.View) error {
 		list, err := v.TokensOf(user)
@@ -86,8 +88,9 @@ func (a *Accounts) CurrentToken(ctx context.Context, user string, version uint64
 			return err
 		}
 		for _, t := range list {
-			if t.PasswordVersion == version && t.Expires >= store.StampOf(notBefore) {
-				out = fromToken(t)
+			rec := fromToken(t)
+			if rec.PasswordVersion == version && rec.Credential == credential && t.Expires >= store.StampOf(notBefore) {
+				out = rec
 				return nil
 			}
 		}
@@ -117,8 +120,11 @@ func (a *Accounts) AddToken(ctx context.Context, t auth.TokenRecord) error {
 			Digest: t.Digest, User: t.User, PasswordVersion: t.PasswordVersion, Issue: t.Issue,
 			Expires: store.StampOf(t.Expires),
 		}
+		if t.Credential != ([32]byte{}) {
+			record.Credential = t.Credential[:]
+		}
 		return tx.PutToken(record, func(old store.Token) bool {
-			return old.Expires <= now || old.PasswordVersion != u.PasswordVersion
+			return old.Expires <= now || old.Credential == nil && old.PasswordVersion != u.PasswordVersion
 		})
 	})
 }
@@ -172,19 +178,8 @@ func (a *Accounts) Key(ctx context.Context, digest [32]byte) (auth.KeyRecord, er
 		if err == nil && !found {
 			err = errs.New("accounts", errs.NotFound, "", "")
 		}
-		out = auth.KeyRecord{Digest: digest, Application: k.Application, Created: k.Created.Time(), Networks: k.Networks}
+		out = auth.KeyRecord{Digest: digest, Application: k.Application, Created: k.Created.Time(), Networks: k.Networks, Revoked: k.Revoked}
 		return err
 	})
 	return out, err
-}
-
-// AddKey stores an API key's record.
-func (a *Accounts) AddKey(ctx context.Context, k auth.KeyRecord) error {
-	record := &store.Key{
-		Digest: k.Digest, Application: k.Application, Created: store.StampOf(k.Created), Networks: k.Networks,
-	}
-	return a.store.Update(ctx, []store.Guard{store.LockKey(k.Digest)}, func(tx *store.Tx) error {
-		tx.PutKey(record)
-		return nil
-	})
 }

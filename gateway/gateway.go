@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"log/slog"
 	"time"
 
@@ -29,6 +31,11 @@ type Config struct {
 	// RemovalDelay is how long the data of a deleted account stay before they
 	// are removed; default none.
 	RemovalDelay time.Duration
+	// Consent asks accounts to allow an application before its first call; else
+	// the first call allows it.
+	Consent bool
+	// Random is where keys and passwords come from; default crypto/rand.
+	Random io.Reader
 	// NoDepotUsers forbids the depot API to make users on demand.
 	NoDepotUsers bool
 	Logger       *slog.Logger
@@ -63,6 +70,9 @@ func (c Config) withDefaults() Config {
 	if c.DepotLogFlush == 0 {
 		c.DepotLogFlush = time.Second
 	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -79,6 +89,9 @@ type Gateway struct {
 	Snapshots  *Snapshots
 	Spaces     *Spaces // what preservation clients see
 
+	Applications *Applications
+	Credentials  *Credentials
+
 	core *core
 }
 
@@ -91,6 +104,7 @@ type core struct {
 	pending *reservations
 	traffic *traffic
 	calls   *callLog
+	uses    *uses
 }
 
 // hint remembers which container had a name and in which depot it was, so that
@@ -125,6 +139,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, users: users, pending: newReservations()}
 	c.traffic = startTraffic(ctx, c)
 	c.calls = startCallLog(ctx, c)
+	c.uses = startUses(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{c},
 		Containers: &Containers{c},
@@ -133,7 +148,11 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 		Depots:     &Depots{c},
 		Snapshots:  &Snapshots{c},
 		Spaces:     &Spaces{c},
-		core:       c,
+
+		Applications: &Applications{c},
+		Credentials:  &Credentials{c},
+
+		core: c,
 	}, nil
 }
 
@@ -141,6 +160,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 func (g *Gateway) Close() error {
 	g.core.traffic.close()
 	g.core.calls.close()
+	g.core.uses.close()
 	return nil
 }
 

@@ -193,10 +193,13 @@ func (o *Objects) List(ctx context.Context, ref Ref, opt ListOptions) (Container
 		if err != nil {
 			return err
 		}
-		if err := s.mayList(p); err != nil {
+		if p.Scope != nil && p.Scope.Prefix != "" {
+			objects, bytes = 0, 0
+		}
+		if err := s.mayList(p); err != nil && !s.wayOpen {
 			return err
 		}
-		list, err := v.Objects(s.container.ID, query(opt, now))
+		list, err := s.cut(v, query(opt, now))
 		if err != nil {
 			return err
 		}

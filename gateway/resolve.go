@@ -175,6 +175,9 @@ func (c *core) evaluate(v *store.View, p auth.Principal, at *place, now store.St
 	if err := s.mayReadAll(p); err != nil {
 		return nil, err
 	}
+	if err := within(p, prefix); err != nil {
+		return nil, err
+	}
 	d.id = s.container.ID
 	sum := md5.New()
 	for after, more := "", true; more; {

@@ -16,6 +16,11 @@ type scope struct {
 	hasDepot  bool
 	access    Access
 	readOnly  bool // the store takes no changes from the caller
+
+	// way is the folder of a caller who is limited to one, where the scope
+	// was loaded for a name that leads there; wayOpen, that it may go on.
+	way     string
+	wayOpen bool
 }
 
 // load reads the account and container of ref with the caller's access, and in
@@ -124,6 +129,9 @@ func missingContainer(p auth.Principal, account string) error {
 func refuse(p auth.Principal) error {
 	if p.Anonymous() {
 		return errs.New("gateway", errs.Unauthenticated, "", "")
+	}
+	if p.Scope != nil {
+		return errOutOfScope
 	}
 	return errs.New("gateway", errs.Forbidden, "", "")
 }

@@ -157,11 +157,14 @@ func (s *Spaces) Items(ctx context.Context, ref Ref, prefix, marker string, limi
 		if err != nil {
 			return err
 		}
-		if err := at.mayList(p); err != nil {
+		if err := at.mayList(p); err != nil && !at.wayOpen {
 			return err
 		}
+		if p.Scope != nil && p.Scope.Prefix != "" {
+			objects, markers = 0, 0
+		}
 		out = SpaceStat{Name: at.container.Name, Created: at.container.Created.Time(), Items: objects - markers, Access: at.access}
-		list, err := v.Objects(at.container.ID, store.Query{
+		list, err := at.cut(v, store.Query{
 			Prefix: prefix, Marker: marker, Limit: min(limit, MaxItems), Now: now, Items: true,
 		})
 		items = make([]string, len(list))

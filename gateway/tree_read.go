@@ -96,7 +96,7 @@ func (c *core) at(v *store.View, p auth.Principal, ref Ref, now store.Stamp) (sc
 	if err != nil {
 		return s, node{}, err
 	}
-	if !s.access.List && !s.access.Read {
+	if !s.sees() {
 		return s, node{}, refuse(p)
 	}
 	n, ok, err := c.lookup(v, s.container.ID, ref.Object, now)
@@ -279,7 +279,7 @@ func (t *Trees) Quota(ctx context.Context, ref Ref) (Quota, error) {
 		if err != nil {
 			return err
 		}
-		if !s.access.List && !s.access.Read {
+		if !s.sees() {
 			return refuse(p)
 		}
 		var u usage
@@ -357,10 +357,13 @@ func (t *Trees) listRoot(v *store.View, p auth.Principal, ref Ref, opt ListTree,
 		name := list[i].Container.Name
 		at := Ref{Account: ref.Account, Container: name}
 		s, err := t.load(v, p, at, nil)
+		if errs.ReasonOf(err) == errs.OutOfScope {
+			continue
+		}
 		if err != nil {
 			return TreePage{}, err
 		}
-		if s.access.List && names.DriveName(name) {
+		if (s.access.List || s.wayOpen) && names.DriveName(name) {
 			n, err := t.node(v, p, &s, &node{kind: NodeContainer}, opt.Parts, now)
 			if err != nil {
 				return TreePage{}, err
@@ -413,6 +416,9 @@ func (t *Trees) listFolder(v *store.View, p auth.Principal, ref Ref, opt ListTre
 	if err != nil {
 		return TreePage{}, err
 	}
+	if s.wayOpen && n.kind != NodeFile {
+		return t.listWay(v, p, &s, n.path, opt, now)
+	}
 	if !s.access.List {
 		return TreePage{}, refuse(p)
 	}
@@ -424,6 +430,37 @@ func (t *Trees) listFolder(v *store.View, p auth.Principal, ref Ref, opt ListTre
 		nodes: make([]Node, 0, opt.Limit),
 	}
 	return w.page()
+}
+
+// listWay lists a folder that leads a limited caller to its own: the next
+// step, if it is there, and in a recursive walk what lies behind it.
+func (t *Trees) listWay(v *store.View, p auth.Principal, s *scope, path string, opt ListTree, now store.Stamp) (TreePage, error) {
+	step := Ref{Account: s.container.Account, Container: s.container.Name, Object: s.nextStep(path)}
+	to, n, err := t.at(v, p, step, now)
+	if errs.Of(err) == errs.NotFound {
+		return TreePage{}, nil
+	}
+	if err != nil {
+		return TreePage{}, err
+	}
+	var page TreePage
+	if opt.After.Object < step.Object {
+		node, err := t.node(v, p, &to, &n, opt.Parts, now)
+		if err != nil {
+			return TreePage{}, err
+		}
+		page.Nodes = append(page.Nodes, node)
+	}
+	if !opt.Recursive {
+		return page, nil
+	}
+	if opt.Limit -= len(page.Nodes); opt.Limit <= 0 {
+		page.Next = page.Nodes[0].Ref
+		return page, nil
+	}
+	below, err := t.listFolder(v, p, step, opt, now)
+	page.Nodes, page.Next = append(page.Nodes, below.Nodes...), below.Next
+	return page, err
 }
 
 // isBelow tells whether a name lies in the folder with the given slashed path.

@@ -76,7 +76,8 @@ func (s *Store) releaseSome(ctx context.Context) bool {
 	var kinds []byte
 	err := s.engine.View(ctx, func(r kv.Reader) error {
 		rows, kinds = nil, nil
-		for _, part := range []kv.Range{{To: []byte{queueExpire}}, {From: []byte{queueHistory}, To: []byte{queueHistory + 1}}} {
+		for _, part := range []kv.Range{{To: []byte{queueExpire}}, {From: []byte{queueHistory}, To: []byte{queueHistory + 1}},
+			{From: []byte{queueForget}, To: []byte{queueForget + 1}}} {
 			part.Table = tableQueue
 			page, err := r.Scan(part, releaseBatch)
 			if err != nil {
@@ -132,6 +133,9 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 		return err == nil, err
 	case queueHistory:
 		err := s.sweepHistory(ctx, unique)
+		return err == nil, err
+	case queueForget:
+		err := s.forgetApplication(ctx, unique)
 		return err == nil, err
 	}
 	return false, errors.New("store: unknown work in the queue")

@@ -34,6 +34,8 @@ func tableName(t kv.Table) string {
 		tableFormer: "former container", tableArchive: "archived journal", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call",
+		tableThrottle:   "wrong passwords", tableApplications: "application", tableAllowed: "allowed application",
+		tableCredentials: "application password",
 	}
 	return names[t]
 }
@@ -65,6 +67,8 @@ func (c *checker) needs(t kv.Table, row, value []byte) ([]need, error) {
 		return needsOfDepotUsers(t, row, value)
 	case tableReplay, tableReplayByTime:
 		return needsOfReplay(t, row, value)
+	case tableThrottle, tableApplications, tableAllowed, tableCredentials:
+		return needsOfApplications(t, row, value)
 	}
 	return nil, checkNote(t, row, value)
 }
@@ -288,7 +292,7 @@ func checkQueue(row []byte) error {
 		ok = n == 24
 	case queueReap, queueHistory:
 		ok = n == 8
-	case queueExpire:
+	case queueExpire, queueForget:
 		ok = n > 8
 	case queueAccount:
 		ok = n > 0

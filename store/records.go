@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"entrepot/store/blob"
 	"entrepot/store/internal/record"
 )
@@ -141,7 +142,11 @@ type Token struct {
 	PasswordVersion uint64
 	Issue           uint64
 	Expires         Stamp
-	unknown         []byte
+	// Credential is the digest of the application password that the token was
+	// given for, nil for the user's own. Such a token lives as long as that
+	// password, whatever the version of the user's.
+	Credential []byte
+	unknown    []byte
 }
 
 func (t *Token) encode() []byte {
@@ -150,6 +155,7 @@ func (t *Token) encode() []byte {
 	w.Uint(2, t.PasswordVersion)
 	w.Uint(3, t.Issue)
 	w.Int(4, int64(t.Expires))
+	w.Bytes(5, t.Credential)
 	w.Raw(t.unknown)
 	return w.Finish()
 }
@@ -166,6 +172,8 @@ func decodeToken(digest [32]byte, b []byte) (t Token, err error) {
 			t.Issue = f.Num
 		case 4:
 			t.Expires = Stamp(f.Int())
+		case 5:
+			t.Credential = bytes.Clone(f.Bytes)
 		default:
 			return false
 		}
@@ -180,6 +188,8 @@ type Key struct {
 	Application string
 	Created     Stamp
 	Networks    []string
+	Last4       string // the end of the key, for people
+	Revoked     bool
 	unknown     []byte
 }
 
@@ -188,6 +198,8 @@ func (k *Key) encode() []byte {
 	w.String(1, k.Application)
 	w.Int(2, int64(k.Created))
 	w.Strings(3, k.Networks)
+	w.String(4, k.Last4)
+	w.Bool(5, k.Revoked)
 	w.Raw(k.unknown)
 	return w.Finish()
 }
@@ -202,6 +214,10 @@ func decodeKey(digest [32]byte, b []byte) (k Key, err error) {
 			k.Created = Stamp(f.Int())
 		case 3:
 			k.Networks = append(k.Networks, f.String())
+		case 4:
+			k.Last4 = f.String()
+		case 5:
+			k.Revoked = f.Bool()
 		default:
 			return false
 		}

@@ -55,6 +55,11 @@ const (
 
 	tableFormer  kv.Table = 60 // account · container name · id → time; containers that had the name, for their journals
 	tableArchive kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
+
+	tableThrottle     kv.Table = 33 // counter → Strike; what was counted about wrong passwords
+	tableApplications kv.Table = 34 // application → Application
+	tableAllowed      kv.Table = 35 // 'g' account · application → Grant; 'c' user · credential → digest
+	tableCredentials  kv.Table = 36 // digest → Credential; passwords of applications
 )
 
 // lastTable is the greatest number that a table may have.
@@ -106,6 +111,8 @@ const (
 	queueExpire  byte = 4 // unique: id name of an object whose time to live ends when the row is due
 
 	queueAccount byte = 14 // unique: name of a deleted account whose rows are removed when the row is due
+
+	queueForget byte = 10 // unique: serial id of an application that was deleted
 )
 
 func u64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
@@ -145,8 +152,18 @@ func containerKey(id uint64) kv.Key           { return key(tableContainers, u64(
 func objectKey(id uint64, name string) kv.Key { return key(tableObjects, in(id, name)) }
 func contentKey(b blob.ID) kv.Key             { return key(tableContent, b[:]) }
 func depotKey(id uint64) kv.Key               { return key(tableDepots, u64(id)) }
+func applicationKey(id string) kv.Key         { return key(tableApplications, []byte(id)) }
+func credentialKey(digest [32]byte) kv.Key    { return key(tableCredentials, digest[:]) }
 func lockOfKey(token string) kv.Key           { return key(tableLockOf, []byte(token)) }
 func replayKey(digest [32]byte) kv.Key        { return key(tableReplay, digest[:]) }
+
+func grantKey(account, application string) kv.Key {
+	return key(tableAllowed, join("g"+account, application))
+}
+
+func credentialOfKey(folded, id string) kv.Key {
+	return key(tableAllowed, join("c"+folded, id))
+}
 
 func tokenOfKey(folded string, issue uint64) kv.Key {
 	return key(tableTokenOf, append(join(folded, ""), u64(issue)...))
@@ -214,7 +231,12 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	account                  its row; shared: held by whoever makes a container.
 //	                         An account that is marked as deleted gets no new
 //	                         containers and users
-//	user                     the user's row, tokens and list of depots
+//	user                     the user's row, tokens, list of depots and
+//	                         application passwords; shared: held by who notes
+//	                         that such a password was used
+//	application              its row and keys, and what accounts and users allow
+//	                         it; shared: held by who writes one of these under
+//	                         the lock of its row
 //	depot                    its row, members, targets, claims, invitations and
 //	                         log, and everything in all its
 //	                         containers; its byte counter when the room is
@@ -228,7 +250,8 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // callers that each saw the other absent. Rows under a fresh random ID
 // (content), rows of the journal, of the administrators' log, queues and
 // owners need no lock: nobody else names them. Nor do events, the log of the
-// depot API and what is noted about content (quarantine, verified, orphans):
+// depot API, what is counted about wrong passwords and what is noted about
+// content (quarantine, verified, orphans):
 // whoever writes such a row last has seen the most. The row of a former container
 // is written once, by who detaches it; the archive, by who holds the lock of its
 // mark in meta.
@@ -257,6 +280,21 @@ func LockUser(name string) Guard { return Guard{Key: userKey(Fold(name))} }
 
 // LockKey returns the exclusive lock of an API key.
 func LockKey(digest [32]byte) Guard { return Guard{Key: apiKeyKey(digest)} }
+
+// LockApplication returns the lock of an application.
+func LockApplication(id string, shared bool) Guard {
+	return Guard{Key: applicationKey(id), Shared: shared}
+}
+
+// LockGrant returns the exclusive lock of what an account allows an
+// application.
+func LockGrant(account, application string) Guard { return Guard{Key: grantKey(account, application)} }
+
+// LockCredential returns the exclusive lock of an application password.
+func LockCredential(digest [32]byte) Guard { return Guard{Key: credentialKey(digest)} }
+
+// LockUserShared returns the lock of a user that keeps it from being changed.
+func LockUserShared(name string) Guard { return Guard{Key: userKey(Fold(name)), Shared: true} }
 
 // LockDepot returns the lock of a depot.
 func LockDepot(id uint64, shared bool) Guard { return Guard{Key: depotKey(id), Shared: shared} }
@@ -324,7 +362,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	}
 	switch k.Table {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
-		tableFormer, tableArchive, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableAdminLog, tableDepotCalls:
+		tableFormer, tableArchive, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableThrottle, tableAdminLog, tableDepotCalls:
 		return true
 	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {
@@ -338,6 +376,8 @@ func Covers(held []Guard, k kv.Key) bool {
 		return anyOf(tableContainers)
 	case tableTokens, tableTokenOf, tableDepotOf, tableMemberOf, tableUserOf:
 		return anyOf(tableUsers) || anyOf(tableDepots)
+	case tableAllowed, tableCredentials:
+		return has(k) || anyOf(tableApplications) || anyOf(tableUsers) || anyOf(tableAccounts)
 	case tableDepotLog, tableInvited:
 		return has(kv.Key{Table: tableDepots, Row: k.Row[:8]})
 	case tableDepotTarget, tableDepotClaim, tableInvitations:
@@ -351,7 +391,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	case tableReplay:
 		return has(k) || anyOf(tableReplay)
 	case tableKeys:
-		return has(k)
+		return has(k) || anyOf(tableApplications)
 	}
 	return has(k)
 }

@@ -28,10 +28,14 @@ func (tx *Tx) PutUser(u *User) {
 	tx.tx.Put(userOfKey(u.Account, Fold(u.Name)), nil)
 }
 
-// DeleteUser removes a user's record and its tokens.
+// DeleteUser removes a user's record, its tokens and its application
+// passwords.
 func (tx *Tx) DeleteUser(u *User) error {
 	tx.tx.Delete(userKey(Fold(u.Name)))
 	tx.tx.Delete(userOfKey(u.Account, Fold(u.Name)))
+	if err := tx.DeleteCredentialsOf(u.Name); err != nil {
+		return err
+	}
 	return tx.trimTokens(u.Name, func(Token) bool { return true })
 }
 

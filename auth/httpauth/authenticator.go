@@ -3,8 +3,10 @@ package httpauth
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"entrepot/auth"
+	"entrepot/gateway/errs"
 )
 
 // An Authenticator turns the credentials of one request into a Principal. No
@@ -37,15 +39,64 @@ func Basic(s *auth.Service) Authenticator {
 	})
 }
 
-// Bearer asks s about the token of Bearer credentials (RFC 6750).
+// Bearer asks s about the token, or the application password, of Bearer
+// credentials (RFC 6750).
 func Bearer(s *auth.Service) Authenticator {
 	return authenticatorFunc(func(r *http.Request) (auth.Principal, error) {
 		value, ok, err := authorization(r, "Bearer")
 		if err != nil || !ok {
 			return auth.Principal{}, err
 		}
+		if auth.IsApplicationPassword(value) {
+			return s.ApplicationPassword(r.Context(), value, clientAddr(r))
+		}
 		return s.Token(r.Context(), value, clientAddr(r))
 	})
+}
+
+// ApplicationPassword asks s about application passwords only, as the password
+// of Basic credentials or as a bearer token: for doors whose other credentials
+// do not come in the Authorization header. Other credentials there count as
+// none.
+func ApplicationPassword(s *auth.Service) Authenticator {
+	basic, bearer := Basic(s), Bearer(s)
+	return authenticatorFunc(func(r *http.Request) (auth.Principal, error) {
+		scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		value = strings.Trim(value, " ")
+		switch {
+		case strings.EqualFold(scheme, "Bearer") && auth.IsApplicationPassword(value):
+			return bearer.Authenticate(r)
+		case strings.EqualFold(scheme, "Basic"):
+			if _, password, err := ParseBasic(value); err == nil && auth.IsApplicationPassword(password) {
+				return basic.Authenticate(r)
+			}
+		}
+		return auth.Principal{}, nil
+	})
+}
+
+// APIKey asks s about the application key of a request: the value of the
+// X-TeraCLOUD-API-KEY header, or the matrix parameter api_key, which the caller
+// cut out of the path ("" when there is none). A key labels an application and
+// stands for nobody. Without one found is false; two different ones are
+// errs.Unauthenticated with errs.BadKey.
+func APIKey(r *http.Request, s *auth.Service, parameter string) (key auth.KeyRecord, found bool, err error) {
+	header, err := single(r, "X-Teracloud-Api-Key")
+	if err != nil {
+		return auth.KeyRecord{}, true, err
+	}
+	if header != "" && parameter != "" && !strings.EqualFold(header, parameter) {
+		return auth.KeyRecord{}, true, errs.New("httpauth.APIKey", errs.Unauthenticated, errs.BadKey, "two different API keys are given")
+	}
+	value := header
+	if value == "" {
+		value = parameter
+	}
+	if value == "" {
+		return auth.KeyRecord{}, false, nil
+	}
+	key, err = s.APIKey(r.Context(), value, clientAddr(r))
+	return key, true, err
 }
 
 // SwiftToken asks s about the token in X-Auth-Token or, when that is absent or

@@ -19,6 +19,8 @@ import (
 type directory struct {
 	user  auth.User
 	token auth.TokenRecord
+	// application is the digest of an application password of the user.
+	application [32]byte
 }
 
 var errAbsent = errs.New("directory", errs.NotFound, "", "absent")
@@ -37,7 +39,7 @@ func (d *directory) Token(_ context.Context, digest [32]byte) (auth.TokenRecord,
 	return d.token, nil
 }
 
-func (d *directory) CurrentToken(context.Context, string, uint64, time.Time) (auth.TokenRecord, error) {
+func (d *directory) CurrentToken(context.Context, string, uint64, [32]byte, time.Time) (auth.TokenRecord, error) {
 	return auth.TokenRecord{}, errAbsent
 }
 
@@ -54,6 +56,18 @@ func (d *directory) Key(context.Context, [32]byte) (auth.KeyRecord, error) {
 	return auth.KeyRecord{}, errAbsent
 }
 
+func (d *directory) Credential(_ context.Context, digest [32]byte) (auth.CredentialRecord, error) {
+	if digest != d.application {
+		return auth.CredentialRecord{}, errAbsent
+	}
+	return auth.CredentialRecord{Digest: digest, User: d.user.Name, Application: "phone", Scope: auth.Scope{Container: 7}}, nil
+}
+
+func (d *directory) CredentialUsed([32]byte) {}
+
+// applicationPassword is one of the user of service.
+var applicationPassword = "ap-" + strings.Repeat("a2", 16)
+
 var home = netip.MustParseAddr("192.0.2.1")
 
 // service returns a service with the user tester, password "pass:word", and a
@@ -65,7 +79,7 @@ func service(t testing.TB) (*auth.Service, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &directory{user: auth.User{Name: "tester", Account: "test", Role: auth.RoleOwner, PasswordHash: hash}}
+	d := &directory{application: auth.CredentialDigest(applicationPassword), user: auth.User{Name: "tester", Account: "test", Role: auth.RoleOwner, PasswordHash: hash}}
 	s, err := auth.New(d, auth.Config{
 		ServerKey: auth.NewSecret(strings.Repeat("k", 32)), Hash: cheap,
 		Throttle: auth.ThrottleConfig{Pair: auth.Limit{Burst: 1000, Every: time.Minute}, Address: auth.Limit{Burst: 1000, Every: time.Minute}},
@@ -105,6 +119,11 @@ func TestCredentialsAreFound(t *testing.T) {
 		kind    errs.Kind // Other: no error
 	}{
 		"nothing":                   {nil, "", false, 0},
+		"application password":      {[]string{"Authorization", basic("tester:" + applicationPassword)}, "tester", true, 0},
+		"application bearer":        {[]string{"Authorization", "Bearer " + applicationPassword}, "tester", false, 0},
+		"application of another":    {[]string{"Authorization", basic("somebody:" + applicationPassword)}, "", false, errs.Unauthenticated},
+		"application, unknown":      {[]string{"Authorization", "Bearer ap-" + strings.Repeat("b", 32)}, "", false, errs.Unauthenticated},
+		"application as a token":    {[]string{"X-Auth-Token", applicationPassword}, "", false, errs.Unauthenticated},
 		"basic":                     {[]string{"Authorization", basic("tester:pass:word")}, "tester", true, 0},
 		"scheme in any case":        {[]string{"Authorization", "bAsIc " + b64("tester:pass:word")}, "tester", true, 0},
 		"more spaces":               {[]string{"Authorization", "Basic   " + b64("tester:pass:word")}, "tester", true, 0},

@@ -40,7 +40,7 @@ func socketPath(data string) (path string, done func() error, err error) {
 
 // face is the operators' face of an open store.
 func (o *opened) face(logins *auth.Service) *admin.Face {
-	deps := admin.Deps{Accounts: o.gateway.Accounts, Maintenance: maintenance{o}, Random: rand.Reader, Now: time.Now}
+	deps := admin.Deps{Accounts: o.gateway.Accounts, Applications: o.gateway.Applications, Maintenance: maintenance{o}}
 	if logins != nil {
 		deps.Changed = logins.Forget
 	}

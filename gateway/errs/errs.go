@@ -117,6 +117,17 @@ const (
 	CrossSite      Reason = "cross-site"          // Forbidden: ambient credentials from a foreign page
 	BadAddress     Reason = "address not allowed" // Forbidden: outside an allow-list
 	PlainHTTP      Reason = "plain http"          // Forbidden: credentials over plain HTTP where not allowed
+
+	NoApplication      Reason = "no application"            // NotFound
+	NoCredential       Reason = "no application password"   // NotFound
+	CredentialEnded    Reason = "application password over" // Unauthenticated: it expired, or its folder or user is gone
+	ApplicationStopped Reason = "application stopped"       // Forbidden: by the account, or none of its keys is active
+	ConsentNeeded      Reason = "consent needed"            // Forbidden: the account has not allowed the application yet
+	FirstParty         Reason = "first party"               // Forbidden: an application that cannot be stopped
+	OutOfScope         Reason = "out of scope"              // Forbidden: outside the folder or application that an application password is for
+	ReadOnly           Reason = "read-only credential"      // Forbidden: a change with an application password that only reads
+	BadKey             Reason = "malformed key"             // Unauthenticated: not in the form of an API key
+	KeyRevoked         Reason = "revoked key"               // Unauthenticated: an API key that was revoked
 )
 
 // Error carries a failure from where it was noticed to the one place per

@@ -194,6 +194,7 @@ func (f *Fixture) SetPassword(user, password string) {
 func (f *Fixture) Fingerprint() [32]byte {
 	f.tb.Helper()
 	const meta, samples, throttle, depotCalls = 1, 32, 33, 57
+	f.Store.Drain(f.tb.Context())
 	h := sha256.New()
 	err := f.engine.View(f.tb.Context(), func(r kv.Reader) error {
 		h.Reset()

@@ -70,7 +70,8 @@ type Key struct {
 
 // Deps are what the face works with.
 type Deps struct {
-	Accounts *gateway.Accounts
+	Accounts     *gateway.Accounts
+	Applications *gateway.Applications
 	// Maintenance looks after the store; nil: its methods are not there.
 	Maintenance Maintenance
 	// Hash makes the stored text of a password; nil: auth.HashPassword.
@@ -78,8 +79,6 @@ type Deps struct {
 	// Changed is told of a user whose password changed, so that what is
 	// remembered of the old one can be dropped; nil: nobody is told.
 	Changed func(user string)
-	Random  io.Reader // of new keys
-	Now     func() time.Time
 	Log     *slog.Logger
 }
 
@@ -236,15 +235,10 @@ func (f *Face) listUsers(ctx context.Context, l List) ([]Listed, error) {
 }
 
 func (f *Face) addKey(ctx context.Context, k NewKey) (Key, error) {
-	if k.Application == "" || len(k.Application) > 128 {
-		return Key{}, errs.New("admin.key", errs.Invalid, "", "an application has a name of 1 to 128 bytes")
-	}
-	key, err := auth.NewAPIKey(f.deps.Random)
-	if err != nil {
+	ctx = auth.WithPrincipal(ctx, auth.Principal{User: "local:operator", Role: auth.RoleAdmin})
+	if _, err := f.deps.Applications.Create(ctx, gateway.NewApplication{ID: k.Application}); err != nil && errs.Of(err) != errs.Exists {
 		return Key{}, err
 	}
-	err = f.deps.Accounts.AddKey(ctx, auth.KeyRecord{
-		Digest: auth.KeyDigest(key.Reveal()), Application: k.Application, Created: f.deps.Now(),
-	})
+	key, _, err := f.deps.Applications.IssueKey(ctx, k.Application, nil)
 	return Key{Key: key.Reveal()}, err
 }

@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -19,7 +18,7 @@ func newClient(t *testing.T) (*admin.Client, *gatewaytest.Fixture, *httptest.Ser
 	f := gatewaytest.New(t)
 	changed := &[]string{}
 	face := admin.New(admin.Deps{
-		Accounts: f.Gateway.Accounts, Random: rand.Reader, Now: f.Clock.Now,
+		Accounts: f.Gateway.Accounts, Applications: f.Gateway.Applications,
 		Hash:    func(p string) (string, error) { return "hash of " + p, nil },
 		Changed: func(u string) { *changed = append(*changed, u); f.Auth.Forget(u) },
 	})

@@ -51,6 +51,7 @@ var outcomes = map[cause]outcome{
 	{errs.Invalid, errs.BadRange}:       {status: http.StatusRequestedRangeNotSatisfiable},
 	{errs.Unauthenticated, ""}:          {status: http.StatusUnauthorized},
 	{errs.Forbidden, ""}:                {status: http.StatusForbidden},
+	{errs.Forbidden, errs.OutOfScope}:   {status: http.StatusNotFound}, // nothing tells what lies there
 	{errs.Forbidden, infiniteDepth}:     {status: http.StatusForbidden, element: "propfind-finite-depth"},
 	{errs.Forbidden, protectedProps}:    {status: http.StatusForbidden, element: "cannot-modify-protected-property"},
 	{errs.NotFound, ""}:                 {status: http.StatusNotFound},

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+
+	"entrepot/store/kv"
+)
+
+// A Strike is what was counted about wrong passwords under one counter: when
+// the counter will have drained, or when a right password was last given.
+type Strike struct {
+	Counter [16]byte // a digest of what is counted, see package auth
+	Until   Stamp    // the row is worth nothing after it
+	At      Stamp
+}
+
+// PutStrikes writes counters, durably with whatever else is committed. The
+// last writer of a counter wins.
+func (s *Store) PutStrikes(ctx context.Context, list []Strike) error {
+	return s.Update(ctx, nil, func(tx *Tx) error {
+		for i := range list {
+			st := &list[i]
+			tx.tx.Put(key(tableThrottle, st.Counter[:]), sealed(append(u64(uint64(st.Until)), u64(uint64(st.At))...)))
+		}
+		return nil
+	})
+}
+
+// Strikes lists the counters behind one, in order, at most limit.
+func (s *Store) Strikes(ctx context.Context, after *[16]byte, limit int) (list []Strike, err error) {
+	r := kv.Range{Table: tableThrottle}
+	if after != nil {
+		r.From = append(append([]byte(nil), after[:]...), 0)
+	}
+	err = s.View(ctx, func(v *View) error {
+		page, err := v.r.Scan(r, limit)
+		list = make([]Strike, 0, len(page.Items))
+		for _, item := range page.Items {
+			st, err := decodeStrike(item.Row, item.Value)
+			if err != nil {
+				return err
+			}
+			list = append(list, st)
+		}
+		return err
+	})
+	return list, err
+}
+
+// DropStrikes removes counters.
+func (s *Store) DropStrikes(ctx context.Context, counters [][16]byte) error {
+	return s.Update(ctx, nil, func(tx *Tx) error {
+		for i := range counters {
+			tx.tx.Delete(key(tableThrottle, counters[i][:]))
+		}
+		return nil
+	})
+}
+
+func decodeStrike(row, value []byte) (Strike, error) {
+	if len(row) != 16 {
+		return Strike{}, errRow
+	}
+	b, err := openSealed(value, 16)
+	if err != nil {
+		return Strike{}, err
+	}
+	return Strike{
+		Counter: [16]byte(row), Until: Stamp(binary.BigEndian.Uint64(b)), At: Stamp(binary.BigEndian.Uint64(b[8:])),
+	}, nil
+}
+
+func checkStrike(row, value []byte) error {
+	_, err := decodeStrike(row, value)
+	return err
+}
