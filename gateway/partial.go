@@ -30,7 +30,7 @@ func (o *Objects) PutPart(ctx context.Context, ref Ref, body io.Reader, part Par
 	}
 	defer content.Close() //nolint:errcheck // it was only read
 	asked := opt.Conditions.IfMatch
-	if asked != nil && !matchesAny(asked, old.MD5, true) {
+	if asked != nil && !matchesAny(asked, old.ETag(), true) {
 		return PutResult{}, errPrecondition
 	}
 	from, err := part.begin(content.Size())
@@ -47,7 +47,7 @@ func (o *Objects) PutPart(ctx context.Context, ref Ref, body io.Reader, part Par
 		opt.DeleteAt = old.DeleteAt
 	}
 	// Only what was read may be replaced.
-	opt.Conditions.IfMatch = []string{old.MD5}
+	opt.Conditions.IfMatch = []string{old.ETag()}
 	result, err := o.Put(ctx, ref, spliced, opt)
 	if asked == nil && errs.Of(err) == errs.Precondition {
 		err = errs.Wrap("objects.PutPart", errs.Conflict, "", err)

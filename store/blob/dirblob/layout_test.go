@@ -158,7 +158,7 @@ func TestExchangedFilesAreDamaged(t *testing.T) {
 	}
 }
 
-func TestLinksAndPipesAreNotFollowed(t *testing.T) {
+func TestS25LinksAndPipesAreNotFollowed(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	s := open(t, dir, dirblob.Options{})
 	blobtest.Put(t, s, blobtest.ID(1), []byte("secret"))
@@ -200,7 +200,7 @@ func TestLinksAndPipesAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestALinkInPlaceOfADirectoryIsRefused(t *testing.T) {
+func TestS25LinkInPlaceOfADirectoryIsRefused(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	if err := os.Symlink(outside, filepath.Join(dir, "5c")); err != nil {
 		t.Fatal(err)
