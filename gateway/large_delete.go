@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 
 	"entrepot/gateway/errs"
 )
@@ -12,10 +10,9 @@ import (
 // A Deletion is what became of the deletion of several objects.
 type Deletion struct {
 	Deleted, Missing int
-	// Problems are the objects that are still there, at most MaxProblems; Cut
-	// tells that it ended there with others not tried.
+	// Problems are the objects that are still there, in the order in which
+	// they were tried. Where there are MaxProblems, what followed was not.
 	Problems []DeletionProblem
-	Cut      bool
 }
 
 // A DeletionProblem is an object that could not be deleted, and why.
@@ -27,42 +24,24 @@ type DeletionProblem struct {
 // MaxProblems is how many failures end a deletion of several objects.
 const MaxProblems = 1000
 
-// deleters is how many objects are deleted side by side: they share commits.
-const deleters = 32
-
 // DeleteManifest removes a static large object with all objects that it joins,
 // also through other static large objects. Those that are gone already count
 // as missing, those that the caller may not delete as problems; then the
 // manifest goes all the same. An object of another kind is a problem with
 // errs.Invalid and stays. A link is not followed.
 func (o *Objects) DeleteManifest(ctx context.Context, ref Ref) (Deletion, error) {
-	d := &deletion{objects: o, busy: make(chan struct{}, deleters)}
+	d := &deletion{objects: o}
 	d.manifest(ctx, ref, 0)
-	if ctx.Err() != nil {
-		return Deletion{}, ctx.Err()
-	}
-	slices.SortFunc(d.problems, func(a, b misplaced) int { return a.order - b.order })
-	for _, p := range d.problems {
-		d.out.Problems = append(d.out.Problems, p.DeletionProblem)
-	}
-	return d.out, nil
+	return d.out, ctx.Err()
 }
 
-// deletion is one DeleteManifest on its way.
+// deletion is one DeleteManifest on its way. Neighbours in one container are
+// deleted together.
 type deletion struct {
-	objects *Objects
-	busy    chan struct{} // holds one element for each object being deleted
-	order   int
-
-	mu  sync.Mutex
-	out Deletion
-	// problems are those of out with their places among all objects.
-	problems []misplaced
-}
-
-type misplaced struct {
-	order int
-	DeletionProblem
+	objects   *Objects
+	out       Deletion
+	container Ref
+	names     []string // to be deleted next, in container
 }
 
 // manifest removes the manifest at ref with what it joins.
@@ -70,62 +49,59 @@ func (d *deletion) manifest(ctx context.Context, ref Ref, depth int) {
 	at, list, err := d.objects.manifest(ctx, ref, &ReadOptions{Manifest: true, Link: true})
 	switch {
 	case depth > 0 && (depth == maxDepth || errors.Is(err, errNoManifest)):
-		d.note(d.next(), ref, d.objects.Delete(ctx, ref, nil)) // only an object, by now
+		d.add(ctx, ref) // only an object, by now
 		return
 	case err != nil:
-		d.note(d.next(), ref, err)
+		d.note(ref, err)
 		return
 	}
 	account := refersTo(ref.Account, &at.obj)
-	var all sync.WaitGroup
 	for i := range list {
 		s := &list[i]
-		if s.Data != nil || !d.goOn(ctx) {
-			continue
+		part := Ref{Account: account, Container: s.Container, Object: s.Object}
+		switch {
+		case s.Data != nil:
+		case s.Nested:
+			d.manifest(ctx, part, depth+1)
+		default:
+			d.add(ctx, part)
 		}
-		at := Ref{Account: account, Container: s.Container, Object: s.Object}
-		if s.Nested {
-			d.manifest(ctx, at, depth+1)
-			continue
+		if len(d.out.Problems) >= MaxProblems || ctx.Err() != nil {
+			return
 		}
-		d.busy <- struct{}{}
-		order := d.next()
-		all.Go(func() {
-			d.note(order, at, d.objects.Delete(ctx, at, nil))
-			<-d.busy
-		})
 	}
-	all.Wait()
-	if d.goOn(ctx) {
-		d.note(d.next(), ref, d.objects.Delete(ctx, ref, nil))
-	}
+	d.add(ctx, ref)
+	d.flush(ctx)
 }
 
-// next numbers the objects in the order in which they are dealt with.
-func (d *deletion) next() int {
-	d.order++
-	return d.order
+// add deletes an object together with those that were added before it.
+func (d *deletion) add(ctx context.Context, ref Ref) {
+	container := Ref{Account: ref.Account, Container: ref.Container}
+	if container != d.container {
+		d.flush(ctx)
+		d.container = container
+	}
+	d.names = append(d.names, ref.Object)
 }
 
-// goOn tells whether more is to be deleted.
-func (d *deletion) goOn(ctx context.Context) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return !d.out.Cut && ctx.Err() == nil
+// flush deletes what was added.
+func (d *deletion) flush(ctx context.Context) {
+	for i, err := range d.objects.DeleteMany(ctx, d.container, d.names) {
+		ref := d.container
+		ref.Object = d.names[i]
+		d.note(ref, err)
+	}
+	d.names = d.names[:0]
 }
 
 // note counts the outcome of one deletion.
-func (d *deletion) note(order int, ref Ref, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *deletion) note(ref Ref, err error) {
 	switch {
 	case err == nil:
 		d.out.Deleted++
 	case errs.Of(err) == errs.NotFound:
 		d.out.Missing++
-	case len(d.problems) < MaxProblems:
-		d.problems = append(d.problems, misplaced{order, DeletionProblem{ref, err}})
-	default:
-		d.out.Cut = true
+	case len(d.out.Problems) < MaxProblems:
+		d.out.Problems = append(d.out.Problems, DeletionProblem{ref, err})
 	}
 }

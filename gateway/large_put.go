@@ -81,6 +81,15 @@ func (o *Objects) PutManifest(ctx context.Context, ref Ref, list []Segment, opt 
 	return o.put(ctx, ref, bytes.NewReader(text), opt, special{large: large})
 }
 
+// CheckPut judges whether an object could be stored, before its body is read:
+// rights, conditions, locks and quotas as far as they are known.
+func (o *Objects) CheckPut(ctx context.Context, ref Ref, opt PutOptions) error {
+	if err := checkObjectRef(ref); err != nil {
+		return err
+	}
+	return o.mayStoreManifest(ctx, ref, nil, &opt)
+}
+
 // mayStoreManifest judges the request before its segments are looked up.
 func (o *Objects) mayStoreManifest(ctx context.Context, ref Ref, list []Segment, opt *PutOptions) error {
 	objects := 0
@@ -98,6 +107,9 @@ func (o *Objects) mayStoreManifest(ctx context.Context, ref Ref, list []Segment,
 		return errs.New("objects.PutManifest", errs.Invalid, "", "An object is joined by a manifest or by a prefix, not by both.")
 	}
 	w := &put{core: o.core, ref: ref, opt: opt, p: auth.PrincipalOf(ctx), now: o.now()}
+	if err := w.checkArguments(ctx); err != nil {
+		return err
+	}
 	return o.store.View(ctx, func(v *store.View) error { return w.examine(v, 0, true) })
 }
 

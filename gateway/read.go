@@ -210,6 +210,9 @@ func (o *Objects) List(ctx context.Context, ref Ref, opt ListOptions) (Container
 				entries[i].Subdir = list[i].Subdir
 			} else {
 				entries[i].Object = fromObject(&list[i].Object)
+				if link := entries[i].Object.Link; link != nil && link.Account == "" {
+					link.Account = ref.Account
+				}
 			}
 		}
 		return nil

@@ -66,6 +66,9 @@ func (at *place) object() Object {
 	if at.linked {
 		out.Target = at.ref
 	}
+	if out.Link != nil {
+		out.Link.Account = refersTo(at.ref.Account, &at.obj)
+	}
 	return out
 }
 

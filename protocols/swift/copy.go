@@ -1,8 +1,6 @@
 package swift
 
 import (
-	"io"
-	"maps"
 	"net/http"
 	"strings"
 
@@ -53,6 +51,9 @@ func (f *Face) putCopy(w http.ResponseWriter, r *http.Request, c *call, from str
 // otherEnd reads the header that names the other object of a copy, and the
 // one that names its account; without it, it is the account of the path.
 func (f *Face) otherEnd(r *http.Request, c *call, header, value string) (ref gateway.Ref, shown string, err error) {
+	if strings.Contains(value, "://") { // what is copied is here: nothing is fetched
+		return gateway.Ref{}, "", refuse(http.StatusBadRequest, header+" header must not be a URL")
+	}
 	container, object, ok := httpkit.SplitSwiftCopy(value)
 	if !ok {
 		return gateway.Ref{}, "", refuse(http.StatusPreconditionFailed,
@@ -73,8 +74,7 @@ func (f *Face) otherEnd(r *http.Request, c *call, header, value string) (ref gat
 	return ref, shown, nil
 }
 
-// copy makes the copy: by reference, or by content where only a part of the
-// source is wanted.
+// copy makes the copy.
 func (f *Face) copy(w http.ResponseWriter, r *http.Request, c copyCall) error {
 	m, err := f.metaOf(r)
 	if err != nil {
@@ -84,64 +84,34 @@ func (f *Face) copy(w http.ResponseWriter, r *http.Request, c copyCall) error {
 		m.contentType = gateway.TypeOf(c.target.Object)
 	}
 	fresh := isTrue(r.Header.Get("X-Fresh-Metadata"))
-	var source gateway.Object
-	var result gateway.PutResult
-	if set, ok := httpkit.ParseRange(r.Header.Get("Range")); ok {
-		source, result, err = f.copyPart(r, &c, set, m, fresh)
-	} else {
-		source, result, err = f.objects.Copy(r.Context(), c.source, c.target, gateway.CopyOptions{
-			Fresh: fresh, ContentType: m.contentType, Headers: m.headers, Properties: m.properties,
-			DeleteAt: m.deleteAt, NoExpiry: r.Header.Get("X-Remove-Delete-At") != "", Source: c.conditions, Target: c.onTarget,
-		})
+	query := modeOf(r)
+	opt := gateway.CopyOptions{
+		Manifest: query.manifest == "get", Link: query.link, MaxSize: f.cfg.MaxObjectSize,
+		Fresh: fresh, ContentType: m.contentType, Headers: m.headers, Properties: m.properties,
+		DeleteAt: m.deleteAt, NoExpiry: r.Header.Get("X-Remove-Delete-At") != "", Source: c.conditions, Target: c.onTarget,
 	}
+	if set, ok := httpkit.ParseRange(r.Header.Get("Range")); ok {
+		opt.Part = func(size int64) (off, n int64, err error) { return onePart(set, size) }
+	}
+	source, result, err := f.objects.Copy(r.Context(), c.source, c.target, opt)
 	if err != nil {
 		return err
 	}
 	return copied(w, &c, &source, &result.Object)
 }
 
-// copyPart stores one range of the source as a new object.
-func (f *Face) copyPart(r *http.Request, c *copyCall, set httpkit.RangeSet, m objectMetadata, fresh bool) (gateway.Object, gateway.PutResult, error) {
-	source, content, err := f.objects.Open(r.Context(), c.source, c.conditions)
-	if err != nil {
-		return gateway.Object{}, gateway.PutResult{}, err
-	}
-	defer content.Close()
-	spans, err := set.For(content.Size())
+// onePart chooses the run of a source of so many bytes that is copied.
+func onePart(set httpkit.RangeSet, size int64) (off, n int64, err error) {
+	spans, err := set.For(size)
 	switch {
 	case err != nil:
-		return gateway.Object{}, gateway.PutResult{}, err
+		return 0, 0, err
 	case len(spans) > 1:
-		return gateway.Object{}, gateway.PutResult{}, refuse(http.StatusBadRequest, "A copy takes one range only")
+		return 0, 0, refuse(http.StatusBadRequest, "A copy takes one range only")
 	case len(spans) == 0:
-		spans = []httpkit.Span{{Off: 0, Len: content.Size()}}
+		return 0, size, nil
 	}
-	opt := gateway.PutOptions{
-		Size: spans[0].Len, ContentType: m.contentType, Headers: m.headers, Properties: m.properties,
-		DeleteAt: m.deleteAt, Conditions: c.onTarget,
-	}
-	if opt.ContentType == "" {
-		opt.ContentType = source.ContentType
-	}
-	if !fresh {
-		opt.Headers = merged(source.Headers, m.headers)
-		opt.Properties = merged(source.Properties, m.properties)
-		if opt.DeleteAt.IsZero() {
-			opt.DeleteAt = source.DeleteAt
-		}
-	}
-	result, err := f.objects.Put(r.Context(), c.target, io.NewSectionReader(content, spans[0].Off, spans[0].Len), opt)
-	return source, result, err
-}
-
-// merged returns base with the changes on top.
-func merged(base, changes gateway.Properties) gateway.Properties {
-	if len(base) == 0 {
-		return changes
-	}
-	out := maps.Clone(base)
-	maps.Copy(out, changes)
-	return out
+	return spans[0].Off, spans[0].Len, nil
 }
 
 // copied answers 201 with where the copy came from and what it carries.

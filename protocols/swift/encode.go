@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"entrepot/gateway"
+	"entrepot/protocols/internal/httpkit"
 )
 
 // The encoders below append one row of a listing, without reflection, in the
@@ -16,11 +17,37 @@ func appendObjectJSON(b []byte, e *gateway.Entry) []byte {
 	}
 	o := &e.Object
 	b = appendJSON(append(b, `{"name": `...), o.Name)
-	b = append(append(b, `, "hash": "`...), o.MD5...)
+	b = append(append(b, `, "hash": "`...), storedTag(o)...)
 	b = strconv.AppendInt(append(b, `", "bytes": `...), o.Size, 10)
 	b = appendJSON(append(b, `, "content_type": `...), o.ContentType)
 	b = appendDate(append(b, `, "last_modified": "`...), o.Timestamp)
-	return append(b, `"}`...)
+	b = append(b, '"')
+	if o.Large == gateway.Static {
+		b = append(append(append(b, `, "slo_etag": "\"`...), o.Composite...), `\""`...)
+	}
+	if o.Link != nil {
+		b = appendLinkJSON(b, o.Link)
+	}
+	return append(b, '}')
+}
+
+// appendLinkJSON appends where a link leads to, as its row shows it.
+func appendLinkJSON(b []byte, link *gateway.Link) []byte {
+	path := "/v1/" + accountPrefix + httpkit.EscapePath(linkPath("", link))
+	b = appendJSON(append(b, `, "symlink_path": `...), path)
+	if link.ETag != "" {
+		b = append(append(append(b, `, "symlink_etag": "`...), link.ETag...), '"')
+		b = strconv.AppendInt(append(b, `, "symlink_bytes": `...), link.Size, 10)
+	}
+	return b
+}
+
+// storedTag is the digest of what an object itself stores.
+func storedTag(o *gateway.Object) string {
+	if o.Large != gateway.Plain {
+		return o.ManifestMD5
+	}
+	return o.MD5
 }
 
 func appendContainerJSON(b []byte, e *gateway.ContainerEntry) []byte {
@@ -46,7 +73,7 @@ func appendObjectXML(b []byte, e *gateway.Entry) []byte {
 	}
 	o := &e.Object
 	b = appendXML(append(b, `<object><name>`...), o.Name, false)
-	b = append(append(b, `</name><hash>`...), o.MD5...)
+	b = append(append(b, `</name><hash>`...), storedTag(o)...)
 	b = strconv.AppendInt(append(b, `</hash><bytes>`...), o.Size, 10)
 	b = appendXML(append(b, `</bytes><content_type>`...), o.ContentType, false)
 	b = appendDate(append(b, `</content_type><last_modified>`...), o.Timestamp)

@@ -87,6 +87,8 @@ var answers = map[cause]row{
 	{errs.Forbidden, errs.NameReserved}:  {status: http.StatusForbidden, told: true},
 	{errs.Conflict, errs.LastAdmin}:      {status: http.StatusConflict, told: true},
 	{errs.Exists, ""}:                    {status: http.StatusConflict, told: true},
+	{errs.Conflict, errs.BadLink}:        {status: http.StatusConflict, told: true},
+	{errs.TooLarge, errs.TooMany}:        {status: http.StatusRequestEntityTooLarge, told: true},
 	{errs.Conflict, ""}:                  {status: http.StatusConflict},
 	{errs.Precondition, ""}:              {status: http.StatusPreconditionFailed},
 	{errs.NotModified, ""}:               {status: http.StatusNotModified},
@@ -221,7 +223,9 @@ func clearEntity(h http.Header, status int) {
 	for name := range h {
 		switch name {
 		case "Etag", "Last-Modified", "X-Timestamp", "Content-Type", "Content-Range", "Content-Language",
-			"Cache-Control", "Expires", "X-Robots-Tag", "X-Delete-At", "Accept-Ranges", "Content-Security-Policy":
+			"Cache-Control", "Expires", "X-Robots-Tag", "X-Delete-At", "Accept-Ranges", "Content-Security-Policy",
+			"X-Object-Manifest", "X-Static-Large-Object", "X-Manifest-Etag", "Content-Location",
+			"X-Symlink-Target", "X-Symlink-Target-Etag", "X-Symlink-Target-Bytes":
 			delete(h, name)
 		default:
 			if strings.HasPrefix(name, objectMeta) {

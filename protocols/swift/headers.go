@@ -18,6 +18,7 @@ var entityHeaders = [...]struct{ name, wire string }{
 	{"cache-control", "Cache-Control"},
 	{"expires", "Expires"},
 	{"x-robots-tag", "X-Robots-Tag"},
+	{"x-object-manifest", "X-Object-Manifest"},
 }
 
 // An answer collects the headers of a response. All values share one
@@ -61,6 +62,9 @@ func (a *answer) setObject(o *gateway.Object) {
 	if !o.DeleteAt.IsZero() {
 		a.setInt("X-Delete-At", o.DeleteAt.Unix())
 	}
+	if o.Large != gateway.Plain || o.Link != nil || o.Target.Object != "" {
+		a.setLarge(o)
+	}
 }
 
 // setStamp shows which version of an object this is.
@@ -82,7 +86,7 @@ func shownTag(o *gateway.Object) string {
 }
 
 // room is how many headers setObject may set.
-func room(o *gateway.Object) int { return len(o.Properties) + len(o.Headers) + 8 }
+func room(o *gateway.Object) int { return len(o.Properties) + len(o.Headers) + 12 }
 
 // timestamp writes Unix seconds with five decimals, as X-Timestamp has them.
 func timestamp(t time.Time) string { return string(appendTimestamp(make([]byte, 0, 24), t)) }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"entrepot/auth"
+	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/protocols/internal/httpkit"
 )
@@ -60,6 +61,9 @@ func infoBody(cfg Config) []byte {
 func features(cfg Config) []string {
 	return []string{
 		`"container_quotas": {}`, `"account_quotas": {}`,
+		`"slo": {"max_manifest_segments": ` + strconv.Itoa(gateway.MaxSegments) + `, "max_manifest_size": ` + strconv.Itoa(maxManifestSize) +
+			`, "min_segment_size": 1, "yield_frequency": ` + strconv.Itoa(int(heartbeatEvery.Seconds())) + `, "allow_async_delete": false}`,
+		`"symlink": {"symloop_max": 2, "static_links": true}`,
 		`"tempurl": {"methods": ["GET", "HEAD", "PUT", "POST", "DELETE"], ` + digestLists(cfg) +
 			`, "incoming_allow_headers": [], "incoming_remove_headers": ["x-timestamp"],` +
 			` "outgoing_allow_headers": ["x-object-meta-public-*"], "outgoing_remove_headers": ["x-object-meta-*"]}`,

@@ -9,19 +9,26 @@ import (
 )
 
 // getObject answers with an object's content, or the parts a Range asks for.
-// If-Range is ignored, as Swift does with plain objects.
 func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err := checkSupported(r, c.Ref); err != nil {
 		return err
 	}
-	obj, content, err := f.objects.Open(r.Context(), c.Ref, conditionsOf(r.Header))
+	m := modeOf(r)
+	if m.manifest == "get" && m.raw {
+		if err := f.getRawManifest(w, r, c, m.read(r.Header)); errs.ReasonOf(err) != errs.BadSegment {
+			return err
+		}
+	}
+	obj, content, err := f.objects.OpenWith(r.Context(), c.Ref, m.read(r.Header))
 	if err != nil {
 		return f.unchanged(w, r, &obj, err)
 	}
 	defer content.Close()
 	a := newAnswer(w, room(&obj))
 	a.setObject(&obj)
-	return httpkit.ServeContent(w, r, content, obj.ContentType, httpkit.ContentOptions{})
+	return httpkit.ServeContent(w, r, content, shownType(&obj), httpkit.ContentOptions{
+		IfRange: true, OneRange: obj.Large == gateway.Dynamic && !obj.Manifest,
+	})
 }
 
 // headObject answers with what GET has in its headers; a Range is ignored.
@@ -29,16 +36,22 @@ func (f *Face) headObject(w http.ResponseWriter, r *http.Request, c *call) error
 	if err := checkSupported(r, c.Ref); err != nil {
 		return err
 	}
-	obj, err := f.objects.Head(r.Context(), c.Ref, conditionsOf(r.Header))
+	m := modeOf(r)
+	if m.manifest == "get" && m.raw {
+		if err := f.getRawManifest(w, r, c, m.read(r.Header)); errs.ReasonOf(err) != errs.BadSegment {
+			return err
+		}
+	}
+	obj, err := f.objects.HeadWith(r.Context(), c.Ref, m.read(r.Header))
 	if err != nil {
 		return f.unchanged(w, r, &obj, err)
 	}
 	a := newAnswer(w, room(&obj)+3)
 	a.setObject(&obj)
 	a.set("Accept-Ranges", "bytes")
-	a.set("Content-Type", obj.ContentType)
+	a.set("Content-Type", shownType(&obj))
 	a.setInt("Content-Length", obj.Size)
-	httpkit.GuardContent(w.Header(), obj.ContentType, false)
+	httpkit.GuardContent(w.Header(), shownType(&obj), false)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -73,6 +86,9 @@ func (f *Face) postObject(w http.ResponseWriter, r *http.Request, c *call) error
 	if err := checkSupported(r, c.Ref); err != nil {
 		return err
 	}
+	if err := checkPostOfLink(r.Header); err != nil {
+		return err
+	}
 	m, err := f.metaOf(r)
 	if err != nil {
 		return err
@@ -81,8 +97,12 @@ func (f *Face) postObject(w http.ResponseWriter, r *http.Request, c *call) error
 	if m.detect {
 		change.ContentType = gateway.TypeOf(c.Object)
 	}
-	if _, err := f.objects.SetMeta(r.Context(), c.Ref, change); err != nil {
+	obj, err := f.objects.SetMeta(r.Context(), c.Ref, change)
+	if err != nil {
 		return err
+	}
+	if obj.Link != nil {
+		return postedLink(w, r, c, obj.Link)
 	}
 	return accepted(w, r)
 }
@@ -91,6 +111,9 @@ func (f *Face) postObject(w http.ResponseWriter, r *http.Request, c *call) error
 func (f *Face) deleteObject(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err := checkSupported(r, c.Ref); err != nil {
 		return err
+	}
+	if modeOf(r).manifest == "delete" {
+		return f.deleteManifest(w, r, c)
 	}
 	if err := f.objects.Delete(r.Context(), c.Ref, nil); err != nil {
 		return err

@@ -79,11 +79,17 @@ func (f *Face) putObject(w http.ResponseWriter, r *http.Request, c *call) error 
 	if err := checkSupported(r, c.Ref); err != nil {
 		return err
 	}
+	if m := modeOf(r); m.manifest == "put" {
+		return f.putManifest(w, r, c, m)
+	}
 	if values, ok := r.Header["X-Copy-From"]; ok {
 		return f.putCopy(w, r, c, joined(values))
 	}
 	if r.ContentLength == 0 && r.Header.Get("Content-Length") == "" && len(r.TransferEncoding) == 0 {
 		return refuse(http.StatusLengthRequired, "Missing Content-Length header.")
+	}
+	if joined(r.Header[linkTarget]) != "" {
+		return f.putLink(w, r, c)
 	}
 	opt, err := f.putOptions(r)
 	if err != nil {
@@ -128,12 +134,21 @@ func (f *Face) putOptions(r *http.Request) (gateway.PutOptions, error) {
 // stored answers 201 with the version that was made.
 func stored(w http.ResponseWriter, obj *gateway.Object) error {
 	a := newAnswer(w, 4)
-	a.set("Etag", obj.MD5)
+	a.set("Etag", putTag(obj))
 	a.set("Last-Modified", httpkit.HTTPTime(obj.Timestamp))
 	a.set("Content-Type", htmlType)
 	a.set("Content-Length", "0")
 	w.WriteHeader(http.StatusCreated)
 	return nil
+}
+
+// putTag is the entity tag in the answer to a PUT: that of the body where the
+// object is evaluated only when it is read.
+func putTag(obj *gateway.Object) string {
+	if obj.Large == gateway.Dynamic {
+		return obj.ManifestMD5
+	}
+	return shownTag(obj)
 }
 
 var errBodyTooLarge = errors.New("body is larger than an object may be")

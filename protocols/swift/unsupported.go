@@ -21,8 +21,6 @@ var unsupportedHeaders = [...]struct {
 	{isAccount, "X-Account-Access-Control"},
 	{isContainer, "X-Versions-Location"},
 	{isContainer, "X-History-Location"},
-	{isObject, "X-Object-Manifest"},
-	{isObject, "X-Symlink-Target"},
 	{isObject, "X-If-Delete-At"},
 }
 
@@ -34,7 +32,6 @@ var unsupportedParams = [...]struct {
 }{
 	{isContainer, "versions", nil},
 	{isObject, "version-id", nil},
-	{isObject, "multipart-manifest", []string{"put", "delete"}},
 }
 
 func isAny(gateway.Ref) bool         { return true }

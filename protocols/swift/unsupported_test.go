@@ -19,12 +19,6 @@ func TestWhatWouldLoseDataIsRefused(t *testing.T) {
 		h             http.Header
 		status        int // 0: let through
 	}{
-		{"PUT", "multipart-manifest=put", object, nil, 501},
-		{"DELETE", "multipart-manifest=delete", object, nil, 501},
-		{"GET", "multipart-manifest=get", object, nil, 0},
-		{"PUT", "", object, headers("X-Object-Manifest", "c/p"), 501},
-		{"POST", "", object, headers("X-Object-Manifest", "c/p"), 501},
-		{"PUT", "", object, headers("X-Symlink-Target", "c/p"), 501},
 		{"PUT", "", object, headers("X-Static-Large-Object", "true"), 400},
 		{"DELETE", "", object, headers("X-If-Delete-At", "1"), 501},
 		{"DELETE", "version-id=1", object, nil, 501},

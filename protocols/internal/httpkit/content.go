@@ -19,6 +19,8 @@ type ContentOptions struct {
 	// the ETag and Last-Modified headers that the caller has set; without it
 	// the header is ignored, as Swift does.
 	IfRange bool
+	// OneRange answers a request for several ranges with the whole content.
+	OneRange bool
 	// Active leaves out the sandbox that keeps scripts of user content away
 	// from the gateway's own origin: for content with a host of its own.
 	Active bool
@@ -130,6 +132,9 @@ func requestedSpans(r *http.Request, h http.Header, size int64, opt ContentOptio
 	if !ok {
 		return nil, nil
 	}
+	if opt.OneRange && len(set) > 1 {
+		return nil, nil
+	}
 	spans, err := set.For(size)
 	if err != nil {
 		return nil, &RangeError{Size: size}
@@ -138,27 +143,25 @@ func requestedSpans(r *http.Request, h http.Header, size int64, opt ContentOptio
 }
 
 // ifRange tells whether the validator in an If-Range header still holds: an
-// absent header does, a tag must be strong and equal, a date exact.
+// absent header does, a tag must be strong and equal, a date exact. A tag may
+// come without its quotes, as some doors show it.
 func ifRange(value string, h http.Header) bool {
 	switch {
 	case value == "":
 		return true
 	case strings.HasPrefix(value, "W/"):
 		return false
-	case strings.HasPrefix(value, `"`):
-		etag := h["Etag"]
-		if len(etag) == 0 {
-			//lint:ignore SA1008 WebDAV writes the name as its clients spell it
-			etag = h["ETag"]
-		}
-		return len(etag) == 1 && strings.Trim(etag[0], `"`) == strings.Trim(value, `"`) && !strings.HasPrefix(etag[0], "W/")
 	}
-	asked, err := http.ParseTime(value)
-	if err != nil {
-		return false
+	if asked, err := http.ParseTime(value); err == nil {
+		modified, err := http.ParseTime(h.Get("Last-Modified"))
+		return err == nil && asked.Equal(modified)
 	}
-	modified, err := http.ParseTime(h.Get("Last-Modified"))
-	return err == nil && asked.Equal(modified)
+	etag := h["Etag"]
+	if len(etag) == 0 {
+		//lint:ignore SA1008 WebDAV writes the name as its clients spell it
+		etag = h["ETag"]
+	}
+	return len(etag) == 1 && strings.Trim(etag[0], `"`) == strings.Trim(value, `"`) && !strings.HasPrefix(etag[0], "W/")
 }
 
 // sendWhole writes the whole content with status 200.
