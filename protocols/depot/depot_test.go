@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -478,8 +479,12 @@ type failing struct{}
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func FuzzRequest(f *testing.F) {
-	for _, name := range []string{"td-createdepot", "td-setdepot-pretty", "td-bad-doctype", "std-multicall-go", "std-setdepot-python", "std-listmethods-python"} {
-		body, err := os.ReadFile("testdata/vectors/" + name + ".xml")
+	requests, err := filepath.Glob("testdata/vectors/[ts]*d-*.xml")
+	if err != nil || len(requests) < 14 {
+		f.Fatalf("%d vectors, %v", len(requests), err)
+	}
+	for _, name := range requests {
+		body, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
