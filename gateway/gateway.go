@@ -41,6 +41,9 @@ type Config struct {
 	Logger       *slog.Logger
 	// Stores are the stores that every account has; none: the primary one.
 	Stores []StoreInfo
+	// Manifests writes the manifests that are made in the background; nil: there
+	// are none.
+	Manifests ManifestWriter
 	// DepotLog is how long lines of the depot API's log are kept; 0: 90 days,
 	// negative: for ever. DepotLogFlush is how often they are written down;
 	// default 1 s.
@@ -103,6 +106,7 @@ type core struct {
 	users   *userCache
 	pending *reservations
 	traffic *traffic
+	jobs    *jobs
 	calls   *callLog
 	uses    *uses
 }
@@ -140,6 +144,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	c.traffic = startTraffic(ctx, c)
 	c.calls = startCallLog(ctx, c)
 	c.uses = startUses(ctx, c)
+	c.jobs = startJobs(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{c},
 		Containers: &Containers{c},
@@ -158,6 +163,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 
 // Close writes down what is pending. It does not close the store.
 func (g *Gateway) Close() error {
+	g.core.jobs.close()
 	g.core.traffic.close()
 	g.core.calls.close()
 	g.core.uses.close()

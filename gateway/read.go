@@ -141,7 +141,7 @@ func (o *Objects) find(ctx context.Context, ref Ref, opt *ReadOptions, use func(
 		if err != nil {
 			return err
 		}
-		if err := s.mayRead(p); err != nil {
+		if err := o.mayReadObject(v, p, &s, ref.Object, &at.obj, found); err != nil {
 			return err
 		}
 		if len(cond.Lists) > 0 {

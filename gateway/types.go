@@ -217,7 +217,9 @@ type PutOptions struct {
 	// copied tells that the content is another object's: nothing of what is
 	// replaced is kept.
 	copied bool
-	source string // see put
+	// readersOf is store.Object.ReadersOf.
+	readersOf uint64
+	source    string // see put
 }
 
 // MaxItemProperties bounds the properties of an item in bytes: names and

@@ -391,6 +391,7 @@ func (w *put) object(content store.Content) *store.Object {
 		Properties:  maps.Clone(w.opt.Properties),
 		Content:     content,
 		Item:        w.opt.Item,
+		ReadersOf:   w.opt.readersOf,
 		Large:       w.as.large,
 		Link:        w.as.link,
 		Refers:      w.as.refers,

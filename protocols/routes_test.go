@@ -393,7 +393,7 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 	if d.Fingerprint() != before {
 		t.Error("a refused request changed something")
 	}
-	if a.reads() {
+	if a.reads() && !strings.Contains(a.Path, "/audit/") { // trails are for owners
 		if got := d.status(t, d.ask(a, "reader", "reading")); got >= 300 {
 			t.Errorf("a caller who may read: %d", got)
 		}

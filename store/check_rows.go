@@ -294,7 +294,7 @@ func checkQueue(row []byte) error {
 		ok = n == 8
 	case queueExpire, queueForget:
 		ok = n > 8
-	case queueAccount:
+	case queueAccount, byte(JobManifest), byte(JobVerify), byte(JobRestore):
 		ok = n > 0
 	default:
 		return fmt.Errorf("there is no work of kind %d", row[0])

@@ -327,7 +327,8 @@ type Object struct {
 	Headers     map[string]string
 	Properties  map[string]string
 	Content     Content
-	Item        bool // put as an item of a space: listed there even where it looks like a folder's marker
+	Item        bool   // put as an item of a space: listed there even where it looks like a folder's marker
+	ReadersOf   uint64 // not 0: who may list this container may read the object, wherever it lies
 	// Large and Link are set where the object stands for other objects;
 	// Refers is the account that these, or those of a dynamic large object,
 	// are in. "": the object's own.
@@ -361,6 +362,7 @@ func (o *Object) encode() []byte {
 	w.Bytes(16, o.Content.SHA1)
 	o.encodeSpecial(w)
 	w.Bool(30, o.Item)
+	w.Uint(31, o.ReadersOf)
 	w.Raw(o.unknown)
 	return w.Finish()
 }
@@ -407,6 +409,8 @@ func decodeListed(name string, b []byte, types interner, properties bool) (o Obj
 			o.Content.Size = int64(f.Num)
 		case 14:
 			copy(o.Content.MD5[:], f.Bytes)
+		case 15:
+			copy(o.Content.SHA256[:], f.Bytes)
 		case 16:
 			o.Content.SHA1 = f.Clone()
 		case 30:
@@ -460,6 +464,8 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 			o.Content.SHA1 = f.Clone()
 		case 30:
 			o.Item = f.Bool()
+		case 31:
+			o.ReadersOf = f.Num
 		default:
 			return o.decodeSpecial(&f)
 		}

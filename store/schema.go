@@ -113,6 +113,7 @@ const (
 	queueAccount byte = 14 // unique: name of a deleted account whose rows are removed when the row is due
 
 	queueForget byte = 10 // unique: serial id of an application that was deleted
+	// 24 to 29: see JobKind; unique: the job's name, payload: Job
 )
 
 func u64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }

@@ -15,6 +15,7 @@ import (
 
 	"entrepot/auth"
 	"entrepot/gateway"
+	"entrepot/protocols/duracloud"
 	"entrepot/store"
 	"entrepot/store/blob/dirblob"
 	"entrepot/store/kv/boltkv"
@@ -84,7 +85,7 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 	o.close = append(o.close, o.store.Close)
 	o.gateway, err = gateway.New(ctx, o.store, gateway.Config{
 		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax,
-		Stores: c.stores(), EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand,
+		Stores: c.stores(), Manifests: duracloud.Manifests{}, EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand,
 		DepotLog: time.Duration(c.Depot.LogDays) * 24 * time.Hour, Logger: log,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ func fixture(t testing.TB, opt gatewaytest.Options) *gatewaytest.Fixture {
 	t.Helper()
 	opt.NoUsers = true
 	opt.Config.Stores = []gateway.StoreInfo{{ID: 1}, {ID: 2, Type: "SWIFT_S3"}}
+	opt.Config.Manifests = duracloud.Manifests{}
 	f := gatewaytest.NewWith(t, opt)
 	f.AddUser("admin", "acme", "admin", auth.RoleOwner)
 	f.AddUser("root", "acme", "root", auth.RoleAdmin)
@@ -52,7 +53,12 @@ func TestScripts(t *testing.T) {
 		f := fixture(t, gatewaytest.Options{})
 		return protocoltest.Fixture{
 			Handler: handler(t, f, duracloud.Config{}),
-			Advance: func(d time.Duration) { f.Clock.Advance(d) },
+			Advance: func(d time.Duration) {
+				f.Clock.Advance(d)
+				if err := f.Gateway.DoJobs(t.Context()); err != nil {
+					t.Error(err)
+				}
+			},
 		}
 	}, "testdata/*.txt")
 }

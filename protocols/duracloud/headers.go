@@ -182,7 +182,7 @@ func promised(h http.Header) []gateway.Digest {
 
 // setItem writes what GET and HEAD say of an item besides its length.
 func (f *Face) setItem(h http.Header, obj *gateway.Object) {
-	setDigest(h, obj.MD5)
+	setDigest(h, obj)
 	h["Last-Modified"] = []string{f.date(obj.Timestamp)}
 	if encoding := obj.Headers["content-encoding"]; encoding != "" {
 		h["Content-Encoding"] = []string{encoding}
@@ -195,11 +195,12 @@ func (f *Face) setItem(h http.Header, obj *gateway.Object) {
 
 // setDigest writes a digest under both names that clients look for, spelled as
 // they do.
-func setDigest(h http.Header, md5 string) {
-	if len(md5) == 32 {
-		h["Content-MD5"] = []string{md5}
+// Of the joined content of a large object no digest is known, only a tag.
+func setDigest(h http.Header, obj *gateway.Object) {
+	if obj.Large == gateway.Plain {
+		h["Content-MD5"] = []string{obj.MD5}
 	}
-	h["ETag"] = []string{md5}
+	h["ETag"] = []string{obj.ETag()}
 }
 
 // isItemHeader tells the headers that setItem and ServeContent write.

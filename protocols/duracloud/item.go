@@ -215,7 +215,7 @@ func bodyFailure(err error) error {
 // stored answers 201 with the item that was made.
 func (f *Face) stored(w http.ResponseWriter, r *http.Request, obj *gateway.Object) {
 	h := w.Header()
-	setDigest(h, obj.MD5)
+	setDigest(h, obj)
 	h["Location"] = []string{f.location(r)}
 	h["Accept-Ranges"] = []string{"bytes"}
 	h["Content-Type"] = []string{defaultType}

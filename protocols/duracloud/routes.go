@@ -13,6 +13,7 @@ func (f *Face) rules() []httpkit.Rule {
 		rule("/spaces", "GET HEAD"),
 		rule("/acl/{container}", "HEAD POST"),
 		rule("/audit/{container}", "GET HEAD"),
+		rule("/manifest/{container}", "GET HEAD POST"),
 		rule("/{container}", "GET HEAD PUT DELETE"),
 		rule("/{container}/{object}", "GET HEAD PUT POST DELETE"),
 	}

@@ -173,7 +173,11 @@ func fixed(c *call, first, rest string) (res resource, ok bool) {
 		return one(resource{http.MethodHead: {"spaces.Grants", (*Face).headGrants}, http.MethodPost: {"spaces.SetGrants", (*Face).postGrants}}), true
 	case "audit":
 		return one(reader("spaces.Audit", (*Face).getAudit)), true
-	case "init", "security", "manifest", "bit-integrity", "report", "task", "aux":
+	case "manifest":
+		res := reader("spaces.Manifest", (*Face).getManifest)
+		res[http.MethodPost] = route{"spaces.RequestManifest", (*Face).postManifest}
+		return one(res), true
+	case "init", "security", "bit-integrity", "report", "task", "aux":
 		return resource{}, true
 	}
 	return nil, false

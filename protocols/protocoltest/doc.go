@@ -80,6 +80,7 @@
 //	                               without this line that is a failure
 //	body length == 12
 //	body md5 == 5d41402abc4b2a76b9719d911017c592
+//	body gunzip == OPERAND         decompressed, and judged like body
 //	body json == OPERAND           compared as values; "..." stands for any
 //	wire contains OPERAND          the header block as it came, spelling and
 //	                               all; also "lacks" and "matches"

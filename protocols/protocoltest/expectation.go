@@ -11,7 +11,7 @@ import (
 func isExpectation(rest string) bool {
 	first, _, _ := strings.Cut(rest, " ")
 	switch first {
-	case "==", "!=", "contains", "lacks", "matches", "empty", "broken", "length", "md5", "json":
+	case "==", "!=", "contains", "lacks", "matches", "empty", "broken", "length", "md5", "json", "gunzip":
 		return true
 	}
 	return false
@@ -24,7 +24,7 @@ func operators(subject string) []string {
 		return []string{"==", "!=", "in"}
 	case "header":
 		return []string{"==", "!=", "contains", "matches", "absent", "present"}
-	case "body":
+	case "body", "gunzip":
 		return []string{"==", "!=", "contains", "lacks", "matches", "empty", "broken"}
 	case "wire":
 		return []string{"contains", "lacks", "matches"}
@@ -83,7 +83,7 @@ func (p *parser) subject(a *action, text string) (rest string) {
 		a.name, rest, _ = strings.Cut(rest, " ")
 		rest = strings.TrimLeft(rest, " ")
 	case "body":
-		for _, part := range []string{"json", "length", "md5"} {
+		for _, part := range []string{"json", "length", "md5", "gunzip"} {
 			if after, ok := word(rest, part); ok {
 				a.subject, rest = part, after
 				break

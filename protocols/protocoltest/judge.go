@@ -2,10 +2,12 @@ package protocoltest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,6 +38,12 @@ func (r *runner) judge(x *exchange, a *action) error {
 		return r.judgeText(hex.EncodeToString(sum[:]), true, a)
 	case "json":
 		return r.judgeJSON(x.body, a)
+	case "gunzip":
+		plain, err := gunzip(x.body)
+		if err != nil {
+			return err
+		}
+		return r.judgeText(plain, true, a)
 	}
 	if a.want.kind == operandFile && a.op == "==" && r.update {
 		return os.WriteFile(filepath.Join(r.dir, filepath.FromSlash(a.want.text)), x.body, 0o644)
@@ -255,4 +263,14 @@ func cut(s string, n int) string {
 		return s
 	}
 	return s[:n] + fmt.Sprintf("… (%d bytes)", len(s))
+}
+
+// gunzip decompresses a body.
+func gunzip(body []byte) (string, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	plain, err := io.ReadAll(z)
+	return string(plain), err
 }
