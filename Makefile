@@ -15,7 +15,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Programs that tests run, as program=package where the names differ.
 CLIENTS = swift=python3-swiftclient python3 rclone litmus cadaver curl strace git $(INITDB)=postgresql-15
 INITDB = $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),/usr/lib/postgresql/15/bin/initdb)
-MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-core-c3-dev
+MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-core-c3-dev \
+	davix-put=davix restic duplicity gio=libglib2.0-bin dbus-run-session=dbus-daemon /usr/libexec/gvfsd-dav=gvfs-backends \
+	chromium rsync fio /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient
 RACE = gcc
 
 # Length of one fuzz target's run, of one benchmark, and what to bench.
@@ -45,7 +47,7 @@ run: build ## build, then serve ./data on 127.0.0.1:8080
 test: go ## everything needed to trust a change; installs clients when run as root on Debian
 	@.ci/with-packages "$(CLIENTS)" $(GOTEST) -timeout 14m ./...
 
-e2e: go ## further real clients: davfs2, lftp, rclone mount with git inside
+e2e: go ## further real clients: mounted drives, backup programs, desktops
 	@.ci/with-packages "$(MOUNTS)" $(GOTEST) -timeout 14m -tags e2e -run '^TestE2E' ./cmd/entrepot/clients
 
 check: lint race ## what a commit must pass: gofmt, vet, staticcheck, tidy go.mod, race and shape tests

@@ -88,19 +88,25 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// rcloneMount mounts the container box with rclone. What is written reaches
-// the gateway some time after the file is closed; unmount waits for that.
+// rcloneMount mounts the container box with rclone.
 func (s *server) rcloneMount(t *testing.T) (dir string, unmount func()) {
 	t.Helper()
+	return s.davRemote(t, "owncloud").mount("gate:box")
+}
+
+// mount mounts a folder of a remote. What is written reaches the gateway some
+// time after the file is closed; unmount waits for that.
+func (r *rclone) mount(folder string) (dir string, unmount func()) {
+	t := r.t
+	t.Helper()
 	need(t, "fusermount3", "fuse3")
-	r := s.davRemote(t, "owncloud")
 	mountable(t)
 	dir = filepath.Join(t.TempDir(), "drive")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	control := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	args := r.command("mount", "gate:box", dir, "--vfs-cache-mode", "writes", "--vfs-write-back", "2s",
+	args := r.command("mount", folder, dir, "--vfs-cache-mode", "writes", "--vfs-write-back", "2s",
 		"--cache-dir", t.TempDir(), "--rc", "--rc-no-auth", "--rc-addr", control).args
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = cleanEnv()
