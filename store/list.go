@@ -191,6 +191,7 @@ func (v *View) HasPrefix(id uint64, prefix, except string, now Stamp) (bool, err
 type NamedContainer struct {
 	Container      Container
 	Objects, Bytes int64
+	Markers        int64  // of Objects: those that only mark folders
 	Subdir         string // not empty for a rolled-up row
 }
 
@@ -219,6 +220,7 @@ func (v *View) Containers(account string, q Query) ([]NamedContainer, error) {
 			b.Container(id, &c.Container, &found[i])
 			b.Count(CountContainerObjects, id, &c.Objects)
 			b.Count(CountContainerBytes, id, &c.Bytes)
+			b.Count(CountContainerMarkers, id, &c.Markers)
 		}
 	}
 	return list, b.Do()

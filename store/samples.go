@@ -11,7 +11,7 @@ import (
 )
 
 // A Sample is what a container or an account held on one day, UTC, when the
-// day's sample was taken. Reports are made of samples.
+// day's sample was taken. Objects that only mark folders are not counted. Reports are made of samples.
 type Sample struct {
 	Day     time.Time // midnight UTC
 	Objects int64
@@ -72,6 +72,21 @@ func (v *View) ContainerSamples(id uint64, from, to time.Time) ([]Sample, error)
 // included, in order.
 func (v *View) AccountSamples(account string, from, to time.Time) ([]Sample, error) {
 	return v.samples(accountSamples(account), from, to)
+}
+
+// SamplesOfDay reads the samples of containers of one day; nil where a
+// container has none.
+func (v *View) SamplesOfDay(ids []uint64, day time.Time) ([]*Sample, error) {
+	list, n := make([]*Sample, len(ids)), dayOf(StampOf(day))
+	b := v.Batch()
+	for i, id := range ids {
+		b.add(sampleKey(containerSamples(id), n), func(row []byte) error {
+			s, err := decodeSample(n, row)
+			list[i] = &s
+			return err
+		})
+	}
+	return list, b.Do()
 }
 
 func (v *View) samples(base []byte, from, to time.Time) ([]Sample, error) {
@@ -150,7 +165,7 @@ func (s *Store) sampleAccount(ctx context.Context, account string, day uint32) e
 	if err != nil {
 		return err
 	}
-	rows := []sampled{{sampleKey(accountSamples(account), day), total}}
+	var rows []sampled
 	for marker := ""; ; {
 		var page []NamedContainer
 		err := s.View(ctx, func(v *View) (err error) {
@@ -161,11 +176,16 @@ func (s *Store) sampleAccount(ctx context.Context, account string, day uint32) e
 			return err
 		}
 		for _, c := range page {
-			sample := Sample{Objects: c.Objects, Bytes: c.Bytes}
+			sample := Sample{Objects: c.Objects - c.Markers, Bytes: c.Bytes}
+			total.Objects -= c.Markers
 			rows = append(rows, sampled{sampleKey(containerSamples(c.Container.ID), day), sample})
 			marker = c.Container.Name
 		}
-		if err := s.putSamples(ctx, rows); err != nil || len(page) < sampleBatch {
+		if len(page) < sampleBatch {
+			rows = append(rows, sampled{sampleKey(accountSamples(account), day), total})
+			return s.putSamples(ctx, rows)
+		}
+		if err := s.putSamples(ctx, rows); err != nil {
 			return err
 		}
 		rows = rows[:0]

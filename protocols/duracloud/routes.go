@@ -14,6 +14,9 @@ func (f *Face) rules() []httpkit.Rule {
 		rule("/acl/{container}", "HEAD POST"),
 		rule("/audit/{container}", "GET HEAD"),
 		rule("/manifest/{container}", "GET HEAD POST"),
+		rule("/report/space/{container}", "GET HEAD"),
+		rule("/report/store", "GET HEAD"),
+		rule("/report/store/{day}", "GET HEAD"),
 		rule("/{container}", "GET HEAD PUT DELETE"),
 		rule("/{container}/{object}", "GET HEAD PUT POST DELETE"),
 	}

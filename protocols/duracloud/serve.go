@@ -177,7 +177,11 @@ func fixed(c *call, first, rest string) (res resource, ok bool) {
 		res := reader("spaces.Manifest", (*Face).getManifest)
 		res[http.MethodPost] = route{"spaces.RequestManifest", (*Face).postManifest}
 		return one(res), true
-	case "init", "security", "bit-integrity", "report", "task", "aux":
+	case "report":
+		res, name := reportResource(rest)
+		c.space = name
+		return res, true
+	case "init", "security", "bit-integrity", "task", "aux":
 		return resource{}, true
 	}
 	return nil, false
