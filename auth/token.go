@@ -131,37 +131,55 @@ func derive(key Secret, user string, rec TokenRecord) string {
 // disabled user are errs.Unauthenticated; one used from an address that its
 // user may not come from is errs.Forbidden with errs.BadAddress.
 func (s *Service) Token(ctx context.Context, token string, from netip.Addr) (Principal, error) {
+	_, p, err := s.Inspect(ctx, token, from)
+	return p, err
+}
+
+// TokenLife is how long new tokens live.
+func (s *Service) TokenLife() time.Duration { return s.cfg.TokenLife }
+
+// Inspect is Token that tells also when the token ends.
+func (s *Service) Inspect(ctx context.Context, token string, from netip.Addr) (Token, Principal, error) {
+	rec, p, err := s.resolve(ctx, token, from)
+	if err != nil {
+		return Token{}, Principal{}, err
+	}
+	return Token{Value: token, Expires: rec.Expires}, p, nil
+}
+
+func (s *Service) resolve(ctx context.Context, token string, from netip.Addr) (TokenRecord, Principal, error) {
 	const op = "auth.Token"
 	if err := ctx.Err(); err != nil {
-		return Principal{}, errs.Wrap(op, errs.Canceled, "", err)
+		return TokenRecord{}, Principal{}, errs.Wrap(op, errs.Canceled, "", err)
 	}
 	if !isToken(token) {
-		return Principal{}, errBadToken(op)
+		return TokenRecord{}, Principal{}, errBadToken(op)
 	}
 	rec, err := s.tokenRecord(ctx, token)
 	switch {
 	case err != nil && errs.Of(err) == errs.NotFound:
-		return Principal{}, errBadToken(op)
+		return TokenRecord{}, Principal{}, errBadToken(op)
 	case err != nil:
-		return Principal{}, err
+		return TokenRecord{}, Principal{}, err
 	case !rec.Expires.After(s.cfg.Now()):
-		return Principal{}, errBadToken(op)
+		return TokenRecord{}, Principal{}, errBadToken(op)
 	}
 	if rec.Credential != ([32]byte{}) {
-		return s.limitedToken(ctx, rec, from)
+		p, err := s.limitedToken(ctx, rec, from)
+		return rec, p, err
 	}
 	u, err := s.dir.User(ctx, rec.User)
 	switch {
 	case err != nil && errs.Of(err) == errs.NotFound:
-		return Principal{}, errBadToken(op)
+		return TokenRecord{}, Principal{}, errBadToken(op)
 	case err != nil:
-		return Principal{}, err
+		return TokenRecord{}, Principal{}, err
 	case u.Disabled || u.PasswordVersion != rec.PasswordVersion:
-		return Principal{}, errBadToken(op)
+		return TokenRecord{}, Principal{}, errBadToken(op)
 	case !allowed(u.Networks, from):
-		return Principal{}, errBadAddress(op)
+		return TokenRecord{}, Principal{}, errBadAddress(op)
 	}
-	return identity{User: u}.principal(from), nil
+	return rec, identity{User: u}.principal(from), nil
 }
 
 // limitedToken is Token for one that was issued for an application password:

@@ -20,6 +20,7 @@ import (
 	"entrepot/protocols/dav"
 	"entrepot/protocols/depot"
 	"entrepot/protocols/duracloud"
+	"entrepot/protocols/keystone"
 	"entrepot/protocols/swift"
 )
 
@@ -65,7 +66,8 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 		t.Fatal(err)
 	}
 	front, err := protocols.New(protocols.Config{}, protocols.Deps{Log: slog.New(slog.DiscardHandler)},
-		protocols.Mount{Name: "swift", Face: swiftFace}, protocols.Mount{Name: "depot", Face: depotFace},
+		protocols.Mount{Name: "swift", Face: swiftFace},
+		protocols.Mount{Name: "keystone", Face: keystone.New(keystone.Config{}, f.Gateway, f.Auth, f.Clock.Now)}, protocols.Mount{Name: "depot", Face: depotFace},
 		protocols.Mount{Name: "dav", Face: davFace}, protocols.Mount{Name: "duracloud", Face: duraFace})
 	if err != nil {
 		t.Fatal(err)

@@ -115,7 +115,7 @@ func TestS5MethodsWithoutARuleAreRefused(t *testing.T) {
 			if slices.Contains(named[r.Path], method) || slices.Contains(named[r.Path], httpkit.AnyMethod) {
 				continue
 			}
-			got, err := d.send(d.ask(asked{r, method}, "admin", "admin"))
+			got, err := d.send(d.ask(asked{DoorRule: r, method: method}, "admin", "admin"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,8 @@ func TestS5MethodsWithoutARuleAreRefused(t *testing.T) {
 // asked is one method of one route.
 type asked struct {
 	protocols.DoorRule
-	method string
+	method  string
+	subject string // a token that the request is about
 }
 
 func (a asked) String() string { return a.method + " " + a.Path }
@@ -165,6 +166,8 @@ func (a asked) sample() (headers []string, body string) {
 		return []string{"Destination: /dav/@test/box2"}, ""
 	case a.Door == "dav" && (a.method == "COPY" || a.method == "MOVE"):
 		return []string{"Destination: " + strings.TrimSuffix(a.target(), "/") + "2"}, ""
+	case a.Path == "/v3/auth/tokens" && a.Access == httpkit.Caller: // ask about the token of tester
+		return []string{"X-Subject-Token: " + a.subject}, ""
 	case a.method == "UNLOCK":
 		return []string{"Lock-Token: <urn:uuid:00000000-0000-0000-0000-000000000000>"}, ""
 	case a.method == "PROPPATCH":
@@ -206,13 +209,15 @@ func (d *doors) ask(a asked, user, password string) call {
 	headers, body := a.sample()
 	c := call{method: a.method, path: a.target(), body: body, headers: headers}
 	switch {
+	case a.Access == httpkit.Login && a.Door == "keystone":
+		c.body = keystoneLogin(a, user, password)
 	case user == "":
 	case a.Access == httpkit.Login:
 		c.headers = append(c.headers, "X-Auth-User: test:"+user, "X-Auth-Key: "+password)
 		if strings.HasSuffix(a.Path, "/auth") {
 			c.headers = []string{"X-Storage-User: " + user, "X-Storage-Pass: " + password}
 		}
-	case a.Door == "swift":
+	case a.tokens():
 		c.headers = append(c.headers, "X-Auth-Token: "+d.tokenFor(user, password))
 	case a.bears():
 		c.headers = append(c.headers, "Authorization: Bearer "+d.tokenFor(user, password))
@@ -220,6 +225,21 @@ func (d *doors) ask(a asked, user, password string) call {
 		c.basic = [2]string{user, password}
 	}
 	return c
+}
+
+// tokens tells routes that take tokens in a header of their own.
+func (a asked) tokens() bool { return a.Door == "swift" || a.Door == "keystone" }
+
+// keystoneLogin is the body of a login; nobody's is one without a name.
+func keystoneLogin(a asked, user, password string) string {
+	if user == "" {
+		user = "nobody"
+	}
+	if strings.HasPrefix(a.Path, "/v2.0") {
+		return fmt.Sprintf(`{"auth":{"passwordCredentials":{"username":%q,"password":%q},"tenantName":"test"}}`, user, password)
+	}
+	return fmt.Sprintf(`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":%q,"domain":{"id":"default"},"password":%q}}},`+
+		`"scope":{"project":{"name":"test","domain":{"name":"Default"}}}}}`, user, password)
 }
 
 // bears tells routes that take tokens in the Authorization header only.
@@ -272,7 +292,7 @@ type words struct {
 // refusals are the words of each door; a new door stands here with its own.
 func refusals() map[string]words {
 	common := words{none: 401, wrong: 401, expired: 401, other: 403, readOnly: 403, address: 403}
-	return map[string]words{"swift": common, "dav": common, "duracloud": common}
+	return map[string]words{"keystone": common, "swift": common, "dav": common, "duracloud": common}
 }
 
 func TestS4EveryRouteAsksWhoIsThere(t *testing.T) {
@@ -282,7 +302,7 @@ func TestS4EveryRouteAsksWhoIsThere(t *testing.T) {
 			if method == httpkit.AnyMethod {
 				method = http.MethodGet
 			}
-			a := asked{r, method}
+			a := asked{DoorRule: r, method: method}
 			t.Run(r.Door+" "+a.String(), func(t *testing.T) {
 				t.Parallel()
 				judgeRoute(t, a)
@@ -295,6 +315,7 @@ func TestS4EveryRouteAsksWhoIsThere(t *testing.T) {
 func judgeRoute(t *testing.T, a asked) {
 	d := newDoors(t, gatewaytest.Options{})
 	d.furnish()
+	a.subject = d.tokenFor("tester", "testing")
 	switch a.Access {
 	case httpkit.Public, httpkit.Address:
 		d.openToAll(t, a)
@@ -342,7 +363,7 @@ func (d *doors) givesTokens(t *testing.T, a asked) {
 		{"a stranger", "nobody", "testing", say.wrong}, {"an old password", "former", "forgotten", say.expired},
 		{"a user of another account", "tester2", "testing2", say.wrong},
 		{"the wrong address", "fenced", "fencing", say.address},
-		{"a reader", "reader", "reading", 200}, {"the owner", "tester", "testing", 200},
+		{"a reader", "reader", "reading", a.done()}, {"the owner", "tester", "testing", a.done()},
 	} {
 		if got := d.status(t, d.ask(a, c.user, c.password)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.who, got, c.want)
@@ -378,7 +399,7 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 		{"the wrong address", d.askFenced(a), say.address},
 		{"a user of another account", d.ask(a, "tester2", "testing2"), say.other},
 	} {
-		if c.who == "a user of another account" && strings.HasPrefix(a.Path, "/backup") {
+		if c.who == "a user of another account" && a.own() {
 			continue // there everybody has a tree of their own
 		}
 		if got := d.status(t, c.call); got != c.want {
@@ -393,7 +414,8 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 	if d.Fingerprint() != before {
 		t.Error("a refused request changed something")
 	}
-	if a.reads() && !strings.Contains(a.Path, "/audit/") { // trails are for owners
+	// Trails are for owners, and of tokens everybody sees the own.
+	if a.reads() && !strings.Contains(a.Path, "/audit/") && a.Path != "/v3/auth/tokens" {
 		if got := d.status(t, d.ask(a, "reader", "reading")); got >= 300 {
 			t.Errorf("a caller who may read: %d", got)
 		}
@@ -408,10 +430,23 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 	}
 }
 
+// done is the status of a login.
+func (a asked) done() int {
+	if a.Path == "/v3/auth/tokens" {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// own tells routes where everybody sees what is their own.
+func (a asked) own() bool {
+	return strings.HasPrefix(a.Path, "/backup") || a.Path == "/v3/auth/catalog" || a.Path == "/v3/auth/projects"
+}
+
 // askOld asks with a token, or a password, of before the password was changed.
 func (d *doors) askOld(a asked) call {
 	c := d.ask(a, "", "")
-	if a.Door == "swift" {
+	if a.tokens() {
 		return c.with("X-Auth-Token: " + d.former)
 	}
 	if a.bears() {
@@ -424,7 +459,7 @@ func (d *doors) askOld(a asked) call {
 // askFenced asks with the credentials of a user who may not come from here.
 func (d *doors) askFenced(a asked) call {
 	c := d.ask(a, "", "")
-	if a.Door == "swift" {
+	if a.tokens() {
 		return c.with("X-Auth-Token: " + d.fenced)
 	}
 	if a.bears() {

@@ -178,6 +178,9 @@ func (tx *Tx) dropAccount(name string) error {
 	if _, err := tx.tx.DeleteRange(kv.Prefix(tableSamples, accountSamples(name)), adminLogTrim*100); err != nil {
 		return err
 	}
+	if _, err := tx.DeleteGrants(name, adminLogTrim); err != nil {
+		return err
+	}
 	tx.tx.Delete(accountKey(name))
 	return tx.forgetFormer(name)
 }

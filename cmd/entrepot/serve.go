@@ -21,6 +21,7 @@ import (
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/duracloud"
+	"entrepot/protocols/keystone"
 	"entrepot/protocols/swift"
 )
 
@@ -165,11 +166,18 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	}
 	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Ready: s.ready},
 		protocols.Mount{Name: "swift", Face: swiftFace, Allow: networks(s.config.Swift.Allow)},
+		protocols.Mount{Name: "keystone", Face: s.keystone(), Allow: networks(s.config.Swift.Allow)},
 		depotMount,
 		protocols.Mount{Name: "dav", Face: davFace, Allow: networks(s.config.DAV.Allow)},
 		protocols.Mount{Name: "duracloud", Face: duraFace, Allow: networks(s.config.DuraCloud.Allow)},
 	)
 	return err
+}
+
+// keystone makes the login door for clients of the OpenStack Identity API.
+func (s *server) keystone() *keystone.Face {
+	return keystone.New(keystone.Config{PublicURL: s.config.PublicURL, Proxies: networks(s.config.TrustedProxies)},
+		s.data.gateway, s.auth, time.Now)
 }
 
 // depotMount makes the depot door. Without a salt from the environment a

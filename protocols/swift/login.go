@@ -103,13 +103,5 @@ func callerAddr(r *http.Request) netip.Addr {
 
 // storageURL is where the account of a login lies.
 func (f *Face) storageURL(r *http.Request, p auth.Principal) string {
-	base := f.cfg.StorageURL
-	if base == "" {
-		scheme := "http"
-		if r.TLS != nil {
-			scheme = "https"
-		}
-		base = scheme + "://" + r.Host
-	}
-	return base + "/v1/" + httpkit.EscapePath(accountPrefix+p.Account)
+	return httpkit.BaseURL(r, f.cfg.StorageURL, auth.Networks{}) + "/v1/" + httpkit.EscapePath(accountPrefix+p.Account)
 }
