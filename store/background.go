@@ -222,6 +222,9 @@ func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
 	if more, err := tx.reapHistory(id, now); err != nil || more {
 		return more, err
 	}
+	if more, err := tx.reapVersions(id, now); err != nil || more {
+		return more, err
+	}
 	for kind := CountContainerObjects; kind <= CountContainerLocks; kind++ {
 		tx.tx.Delete(counterKey(kind, u64(id)))
 	}

@@ -171,7 +171,7 @@ func (c *checker) page(v kv.Reader, t kv.Table, items []kv.Item) (list []suspect
 		a.row, a.value = bytes.Clone(a.row), bytes.Clone(a.value)
 		list = append(list, a)
 	}
-	if t == tableObjects || t == tableHistory {
+	if t == tableObjects || t == tableHistory || t == tableVersions {
 		refs, err = c.references(v, t, items)
 	}
 	return list, refs, err
@@ -246,7 +246,7 @@ func (c *checker) orphans(ctx context.Context) error {
 func describe(t kv.Table, row []byte) string {
 	name := tableName(t)
 	switch t {
-	case tableObjects, tableHistory, tableLocks, tableProps, tableSnapshots:
+	case tableObjects, tableHistory, tableVersions, tableLocks, tableProps, tableSnapshots:
 		if len(row) > 8 {
 			return fmt.Sprintf("%s: container %d, %q", name, beID(row), row[8:])
 		}

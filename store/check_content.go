@@ -101,8 +101,11 @@ func (c *checker) file(ctx context.Context, t kv.Table, ref *claim) error {
 // replaced since its record was read.
 func (c *checker) missing(ctx context.Context, t kv.Table, ref *claim) error {
 	k := objectKey(ref.container, ref.object.Name)
-	if t == tableHistory {
+	switch t {
+	case tableHistory:
 		k = historyKey(ref.container, ref.object.Name, ref.object.Born)
+	case tableVersions:
+		k = versionKey(ref.container, ref.object.Name, ref.object.Version)
 	}
 	gone := false
 	err := c.engine.View(ctx, func(v kv.Reader) error {

@@ -77,6 +77,17 @@ func recount(v kv.Reader, id uint64) (tally, error) {
 	if err != nil {
 		return nil, err
 	}
+	err = allPages(v, kv.Prefix(tableVersions, u64(id)), func(_ kv.Reader, items []kv.Item) error {
+		for _, item := range items {
+			if o, err := decodeListed("", item.Value, types, false); err == nil {
+				t[CountContainerBytes] += o.Content.Size
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	err = allPages(v, kv.Prefix(tableHistory, u64(id)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
 			if p, err := decodeHistory(item.Row, item.Value); err == nil {

@@ -30,7 +30,7 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot", tableSamples: "sample",
+		tableSnapshots: "snapshot", tableSamples: "sample", tableVersions: "version",
 		tableFormer: "former container", tableArchive: "archived journal", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call",
@@ -51,7 +51,7 @@ func (c *checker) needs(t kv.Table, row, value []byte) ([]need, error) {
 		return needsOfUsers(t, row, value)
 	case tableNames, tableContainers, tableSnapshots, tableDepotSpaces:
 		return needsOfContainers(t, row, value)
-	case tableObjects, tableHistory:
+	case tableObjects, tableHistory, tableVersions:
 		return c.needsOfObject(t, row, value)
 	case tableContent:
 		return nil, c.checkContentRow(row, value)
@@ -235,6 +235,9 @@ func (c *checker) needsOfObject(t kv.Table, row, value []byte) ([]need, error) {
 	if at.Owner != 0 {
 		needs = append(needs, need{key: ownerKey(at.Blob, at.Owner), reason: "it is not among the owners of its content", put: empty})
 	}
+	if t == tableVersions && o.DeleteAt != 0 {
+		needs = append(needs, need{key: expireVersionKey(id, &o), reason: "it is not queued for the end of its time to live", put: empty})
+	}
 	if t == tableObjects && o.DeleteAt != 0 {
 		needs = append(needs, need{key: expireKey(id, &o), reason: "it is not queued for the end of its time to live", put: empty})
 	}
@@ -294,6 +297,8 @@ func checkQueue(row []byte) error {
 		ok = n == 8
 	case queueExpire, queueForget:
 		ok = n > 8
+	case queueExpireVersion:
+		ok = n > 17
 	case queueAccount, byte(JobManifest), byte(JobVerify), byte(JobRestore):
 		ok = n > 0
 	default:

@@ -85,10 +85,22 @@ func (s *Store) runExpiry(ctx context.Context) {
 // is returned. The background work calls it; a call that is cut off or comes
 // twice does no harm.
 func (s *Store) Expire(ctx context.Context) (removed int, err error) {
-	r := kv.Range{Table: tableQueue, From: []byte{queueExpire}, To: []byte{queueExpire + 1}}
+	for _, kind := range []byte{queueExpire, queueExpireVersion} {
+		n, one := s.expireKind(ctx, kind)
+		removed += n
+		if err == nil {
+			err = one
+		}
+	}
+	return removed, err
+}
+
+// expireKind removes what one queue holds.
+func (s *Store) expireKind(ctx context.Context, kind byte) (removed int, err error) {
+	r := kv.Range{Table: tableQueue, From: []byte{kind}, To: []byte{kind + 1}}
 	for {
 		now := s.Now()
-		r.To = append([]byte{queueExpire}, u64(uint64(now+1))...)
+		r.To = append([]byte{kind}, u64(uint64(now+1))...)
 		due, next, scanErr := s.dueExpiries(ctx, r)
 		if scanErr != nil {
 			return removed, scanErr
@@ -163,16 +175,33 @@ func (tx *Tx) expire(c *Container, found bool, row []byte, now Stamp) (removed b
 	if !found { // detached: its rows are reaped
 		return false, nil
 	}
+	if row[0] == queueExpireVersion {
+		return tx.expireVersion(c, row, now)
+	}
 	o, found, err := tx.Object(c.ID, string(row[17:]))
 	if err != nil || !found || !o.Expired(now) || !bytes.Equal(expireKey(c.ID, &o).Row, row) {
 		return false, err
 	}
 	at := o.Timestamp.After(now)
-	tx.DeleteObject(c, &o, at)
+	tx.DeleteCurrent(c, &o, at)
 	tx.AddJournal(&Journal{
 		Container: c.ID, Time: at, Name: o.Name, Action: "expire", Size: o.Content.Size, MD5: bytes.Clone(o.Content.MD5[:]),
 	})
 	return true, tx.forget(c.ID, o.Name, now)
+}
+
+// expireVersion does one due row of a version.
+func (tx *Tx) expireVersion(c *Container, row []byte, now Stamp) (removed bool, err error) {
+	name, version, err := splitVersion(row[9:])
+	if err != nil {
+		return false, err
+	}
+	o, found, err := tx.Version(c.ID, name, version)
+	if err != nil || !found || !o.Expired(now) || !bytes.Equal(expireVersionKey(c.ID, &o).Row, row) {
+		return false, err
+	}
+	tx.DeleteVersion(c, &o, now)
+	return true, nil
 }
 
 // forget drops the dead properties and locks of a removed object. A folder

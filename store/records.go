@@ -240,7 +240,13 @@ type Container struct {
 	// snapshot plus one, 0 when there is none. A row born before it is kept
 	// when it is replaced.
 	Epoch, Snapshot uint64
-	unknown         []byte
+	// Versioning is whether the container keeps the versions of its objects.
+	Versioning Versioning
+	// Archive is the container that gets them instead, nil: none. It is not
+	// part of the record: whoever changes objects looks it up by the name
+	// that the settings hold.
+	Archive *Container
+	unknown []byte
 }
 
 func (c *Container) encode() []byte {
@@ -257,6 +263,7 @@ func (c *Container) encode() []byte {
 	w.String(10, c.WriteACL)
 	w.Uint(11, c.Epoch)
 	w.Uint(12, c.Snapshot)
+	w.Uint(13, uint64(c.Versioning))
 	w.Raw(c.unknown)
 	return w.Finish()
 }
@@ -289,6 +296,8 @@ func decodeContainer(id uint64, b []byte) (c Container, err error) {
 			c.Epoch = f.Num
 		case 12:
 			c.Snapshot = f.Num
+		case 13:
+			c.Versioning = Versioning(f.Num)
 		default:
 			return false
 		}
@@ -329,6 +338,8 @@ type Object struct {
 	Content     Content
 	Item        bool   // put as an item of a space: listed there even where it looks like a folder's marker
 	ReadersOf   uint64 // not 0: who may list this container may read the object, wherever it lies
+	Version     Stamp  // ID of the version that the row is; 0: written while none were kept
+	Deleted     bool   // the marker of a deletion among versions
 	// Large and Link are set where the object stands for other objects;
 	// Refers is the account that these, or those of a dynamic large object,
 	// are in. "": the object's own.
@@ -361,6 +372,8 @@ func (o *Object) encode() []byte {
 	w.Bytes(15, o.Content.SHA256[:])
 	w.Bytes(16, o.Content.SHA1)
 	o.encodeSpecial(w)
+	w.Int(25, int64(o.Version))
+	w.Bool(26, o.Deleted)
 	w.Bool(30, o.Item)
 	w.Uint(31, o.ReadersOf)
 	w.Raw(o.unknown)
@@ -462,6 +475,10 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 			copy(o.Content.SHA256[:], f.Bytes)
 		case 16:
 			o.Content.SHA1 = f.Clone()
+		case 25:
+			o.Version = Stamp(f.Int())
+		case 26:
+			o.Deleted = f.Bool()
 		case 30:
 			o.Item = f.Bool()
 		case 31:

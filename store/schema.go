@@ -45,6 +45,7 @@ const (
 	tableVerified     kv.Table = 29 // blob → time; when the scrubber last found it sound
 	tableSamples      kv.Table = 32 // kind of day → Sample
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
+	tableVersions     kv.Table = 46 // id name · ^version → Object; versions and markers of deletions, newest first
 	tableAdminLog     kv.Table = 40 // time random → AdminEntry; who administered what
 
 	tableDepotTarget kv.Table = 53 // user · depot → empty; where a user's new containers go
@@ -104,11 +105,12 @@ const (
 
 // Queue kinds.
 const (
-	queueRelease byte = 1 // unique: blob whose file is to be removed
-	queueReap    byte = 2 // unique: id of a detached container whose rows are to be removed
-	queueShared  byte = 3 // unique: owner row of a blob that lost it and may have none left
-	queueHistory byte = 6 // unique: id of a container that lost a snapshot; payload: row to go on behind
-	queueExpire  byte = 4 // unique: id name of an object whose time to live ends when the row is due
+	queueRelease       byte = 1  // unique: blob whose file is to be removed
+	queueReap          byte = 2  // unique: id of a detached container whose rows are to be removed
+	queueShared        byte = 3  // unique: owner row of a blob that lost it and may have none left
+	queueHistory       byte = 6  // unique: id of a container that lost a snapshot; payload: row to go on behind
+	queueExpireVersion byte = 18 // as queueExpire; unique: id name · ^version
+	queueExpire        byte = 4  // unique: id name of an object whose time to live ends when the row is due
 
 	queueAccount byte = 14 // unique: name of a deleted account whose rows are removed when the row is due
 
@@ -213,6 +215,12 @@ func expireKey(id uint64, o *Object) kv.Key {
 	return queueKey(queueExpire, Stamp(o.DeleteAt*100_000), in(id, o.Name))
 }
 
+// expireVersionKey is the row that asks for the removal of a version when its
+// time to live is over.
+func expireVersionKey(id uint64, o *Object) kv.Key {
+	return queueKey(queueExpireVersion, Stamp(o.DeleteAt*100_000), versionKey(id, o.Name, o.Version).Row)
+}
+
 // TrafficMonth returns the key of a month's traffic counter.
 func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 	return counterKey(kind, binary.BigEndian.AppendUint32(u64(of), month))
@@ -221,7 +229,8 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // Which locks guard which rows
 //
 //	lock                     guards
-//	object (id, name)        the object's row, its history, its dead properties;
+//	object (id, name)        the object's row, its history, its versions, its dead
+//	                         properties;
 //	                         also those of the folder marker name/, whose writers
 //	                         take both locks
 //	container (id) exclusive everything in the container: row, objects,
@@ -365,7 +374,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
 		tableFormer, tableArchive, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableThrottle, tableAdminLog, tableDepotCalls:
 		return true
-	case tableObjects, tableHistory, tableProps, tableLocks, tableSnapshots:
+	case tableObjects, tableHistory, tableVersions, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {
 			return true
 		}

@@ -151,6 +151,18 @@ func (s *Store) Scrub(ctx context.Context, rate int64) (ScrubReport, error) {
 	return st.ScrubReport, nil
 }
 
+// nextReferring returns the next table whose rows refer to content, 0 behind
+// the last.
+func nextReferring(t kv.Table) kv.Table {
+	ranges := referenceRanges()
+	for i := range ranges[1:] {
+		if ranges[i].Table == t {
+			return ranges[i+1].Table
+		}
+	}
+	return 0
+}
+
 // A claim is what a record says of content.
 type claim struct {
 	container uint64
@@ -202,7 +214,7 @@ func (s *Store) scrubStep(ctx context.Context, st *scrubState, p *pace) error {
 	}
 	st.row = next
 	if next == nil {
-		if st.table++; st.table > tableHistory {
+		if st.table = nextReferring(st.table); st.table == 0 {
 			st.Ended = s.Now().Time()
 		}
 	}

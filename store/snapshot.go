@@ -110,14 +110,11 @@ func (c *Container) HasSnapshots() bool { return c.Snapshot != 0 }
 // its row must outlive its replacement.
 func (c *Container) keeps(o *Object) bool { return o.Born < c.Snapshot }
 
-// keep moves an object that is being replaced to the history. next is the
-// content of its successor, which gets an owner row of its own when it is the
-// same.
-func (tx *Tx) keep(c *Container, old *Object, next *Content) {
+// keep moves an object that is being replaced to the history, with a reference
+// to its content.
+func (tx *Tx) keep(c *Container, old *Object, ref Content) {
 	past := *old
-	if next != nil && next.Blob == past.Content.Blob && next.Owner == past.Content.Owner {
-		tx.share(&past.Content, next)
-	}
+	past.Content = ref
 	tx.tx.Put(historyKey(c.ID, past.Name, past.Born), encodeHistory(&past, c.Epoch))
 	size := past.Content.Size
 	tx.tx.Add(counterKey(CountContainerHistory, u64(c.ID)), size)

@@ -158,11 +158,25 @@ func (c *cursor) head() (*kv.Item, error) {
 			return nil, err
 		}
 		c.page, c.end = page.Items, page.Next == nil
-		c.r.From = bytes.Clone(page.Next)
+		if next := bytes.Clone(page.Next); c.r.Reverse {
+			c.r.To = next
+		} else {
+			c.r.From = next
+		}
 	}
 }
 
 func (c *cursor) take() { c.page = c.page[1:] }
+
+// seekBack goes on, backwards, with the first row that is smaller.
+func (c *cursor) seekBack(row []byte) {
+	for len(c.page) > 0 && bytes.Compare(c.page[0].Row, row) >= 0 {
+		c.take()
+	}
+	if len(c.page) == 0 && !c.end && (c.r.To == nil || bytes.Compare(row, c.r.To) < 0) {
+		c.r.To = row
+	}
+}
 
 // seek goes on with the first row that is not smaller.
 func (c *cursor) seek(row []byte) {

@@ -256,6 +256,9 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 		numbers := rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:]))
 		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t, numbers: numbers}
 		err := fn(tx)
+		if err == nil {
+			err = tx.failed
+		}
 		released, left = tx.released, tx.left
 		return err
 	})

@@ -217,7 +217,7 @@ func (w *sweep) batch(ctx context.Context, ids []blob.ID, inline bool) error {
 
 // referenceRanges are the tables whose rows refer to content.
 func referenceRanges() []kv.Range {
-	return []kv.Range{{Table: tableObjects}, {Table: tableHistory}}
+	return []kv.Range{{Table: tableObjects}, {Table: tableHistory}, {Table: tableVersions}}
 }
 
 // unreferenced returns the IDs, sorted, that a walk over all objects does not
@@ -267,12 +267,12 @@ func referenced(t kv.Table, value []byte) (id blob.ID, err error) {
 		switch {
 		case t == tableHistory && f.Tag == 2:
 			inner = f.Bytes
-		case t == tableObjects && f.Tag == 11:
+		case t != tableHistory && f.Tag == 11:
 			copy(id[:], f.Bytes)
 		}
 		return true
 	})
-	if err != nil || t == tableObjects {
+	if err != nil || t != tableHistory {
 		return id, err
 	}
 	return referenced(tableObjects, inner)
@@ -286,6 +286,9 @@ func decodeReference(t kv.Table, row, value []byte) (o Object, err error) {
 	if t == tableHistory {
 		p, err := decodeHistory(row, value)
 		return p.Object, err
+	}
+	if t == tableVersions {
+		return decodeVersion(row, value)
 	}
 	return decodeObject(string(row[8:]), value)
 }

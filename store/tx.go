@@ -17,6 +17,7 @@ type Tx struct {
 	released bool // a blob was queued for removal
 	left     bool // an account was marked as deleted
 	numbers  *rand.PCG
+	failed   error // of a read inside a method that writes
 }
 
 // PutAccount writes an account's record.
@@ -148,12 +149,10 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 	objects, bytes := int64(1), o.Content.Size
 	if old != nil {
 		objects, bytes = 0, bytes-old.Content.Size
-		switch {
-		case c.keeps(old):
-			tx.keep(c, old, &o.Content)
-		case old.Content.Blob != o.Content.Blob || old.Content.Owner != o.Content.Owner:
-			tx.releaseContent(old.Content, now)
-		}
+		tx.retire(c, old, &o.Content, written(old, o), now)
+	}
+	if c.Versioning != NeverVersioned || o.Version != 0 {
+		tx.version(c, old, o)
 	}
 	tx.tx.Put(objectKey(c.ID, o.Name), o.encode())
 	tx.expiry(c.ID, old, o)
@@ -165,13 +164,18 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 // needs no lock.
 func (tx *Tx) PutInline(c Content, sealed []byte) { tx.tx.Put(contentKey(c.Blob), sealed) }
 
-// DeleteObject removes an object of container c and releases its content.
-func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
-	if c.keeps(o) {
-		tx.keep(c, o, nil)
-	} else {
-		tx.releaseContent(o.Content, now)
-	}
+// DeleteObject removes an object of container c at a moment behind its
+// timestamp; its content is released when nothing keeps it. The result is the
+// ID of the marker that the deletion left in a container that keeps versions,
+// else 0.
+func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) (marker Stamp) {
+	tx.retire(c, o, nil, true, now)
+	tx.take(c, o)
+	return tx.leaveMarker(c, o.Name, now)
+}
+
+// take removes the row of an object, its place in queues and its counts.
+func (tx *Tx) take(c *Container, o *Object) {
 	tx.tx.Delete(objectKey(c.ID, o.Name))
 	tx.expiry(c.ID, o, nil)
 	tx.countMarkers(c.ID, -o.marks())
@@ -182,13 +186,10 @@ func (tx *Tx) DeleteObject(c *Container, o *Object, now Stamp) {
 // another; its content stays where it is. The caller made sure that nothing
 // has the name.
 func (tx *Tx) MoveRow(c, d *Container, o *Object, name string, now Stamp) {
-	tx.expiry(c.ID, o, nil)
-	tx.tx.Delete(objectKey(c.ID, o.Name))
-	tx.countMarkers(c.ID, -o.marks())
-	tx.count(c, -1, -o.Content.Size)
-	if c.keeps(o) {
-		tx.keep(c, o, &o.Content)
-	}
+	old := *o
+	tx.take(c, &old)
+	tx.retire(c, &old, &o.Content, true, now)
+	tx.leaveMarker(c, old.Name, old.Timestamp.After(now))
 	o.Name, o.Born = name, d.Epoch
 	tx.PutObject(d, nil, o, now)
 }
