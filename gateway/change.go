@@ -72,7 +72,8 @@ func (c *core) change(ctx context.Context, ref Ref, removes bool, tokens []strin
 		if strong {
 			return at.guards(false)
 		}
-		return append(store.LocksOfWrite(at.container.ID, ref.Object, false), at.quotaGuards(false)...)
+		guards := append(store.LocksOfWrite(at.container.ID, ref.Object, false), at.quotaGuards(false)...)
+		return append(guards, at.archiveGuards(nil)...)
 	}
 	return c.retryStronger(ctx, guards, func(tx *store.Tx, strong bool) error {
 		var old store.Object
@@ -118,11 +119,15 @@ func (c *core) locate(ctx context.Context, p auth.Principal, ref Ref) (at scope,
 // guards returns the locks of a change of the whole container, or of a reader
 // that needs it to stand still.
 func (s *scope) guards(shared bool) []store.Guard {
-	return []store.Guard{store.LockContainer(s.container.ID, shared), store.LockDepot(s.container.Depot, true)}
+	guards := []store.Guard{store.LockContainer(s.container.ID, shared), store.LockDepot(s.container.Depot, true)}
+	if shared {
+		return guards
+	}
+	return append(guards, s.archiveGuards(nil)...)
 }
 
-// same tells whether the scope is of the same container in the same depot as
-// the one that locks were chosen for.
+// same tells whether the scope is of the same container in the same depot, with
+// the same archive, as the one that locks were chosen for.
 func (s *scope) same(at *scope) bool {
-	return s.container.ID == at.container.ID && s.container.Depot == at.container.Depot
+	return s.container.ID == at.container.ID && s.container.Depot == at.container.Depot && s.archiveID() == at.archiveID()
 }

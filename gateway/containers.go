@@ -17,6 +17,10 @@ type ContainerChange struct {
 	Properties        Properties
 	Headers           Properties
 	ReadACL, WriteACL *string // nil: unchanged
+	// Versioned switches on and off whether the container keeps the versions
+	// of its objects; nil: unchanged. The headers "versions-location" and
+	// "history-location" name another container for them.
+	Versioned *bool
 }
 
 // apply merges the change into a record. Limits of properties, quota values
@@ -49,6 +53,9 @@ func (ch *ContainerChange) apply(c *store.Container, now store.Stamp) error {
 		}
 	}
 	c.Properties, c.Headers = merged, merge(c.Headers, ch.Headers)
+	if err := ch.applyVersioning(c); err != nil {
+		return err
+	}
 	c.Modified = c.Modified.After(now)
 	return nil
 }
@@ -109,8 +116,10 @@ func createGuards(ref Ref, id, depot uint64) []store.Guard {
 // ID is 0 when none has. It judges nothing.
 func (c *core) find(ctx context.Context, ref Ref) (at scope, err error) {
 	err = c.store.View(ctx, func(v *store.View) error {
-		at.container, _, err = v.ContainerNamed(ref.Account, ref.Container)
-		return err
+		if at.container, _, err = v.ContainerNamed(ref.Account, ref.Container); err != nil {
+			return err
+		}
+		return c.loadArchive(v, &at)
 	})
 	return at, err
 }
@@ -236,6 +245,12 @@ func (c *Containers) Delete(ctx context.Context, ref Ref) error {
 		left, err := tx.HasPrefix(s.container.ID, "", "", now)
 		if err == nil && left {
 			err = errs.New("containers", errs.Conflict, errs.NotEmpty, "")
+		}
+		if err != nil {
+			return err
+		}
+		if left, err = tx.HasVersions(s.container.ID); err == nil && left {
+			err = errs.New("containers", errs.Conflict, errs.HasVersions, "Delete all versions before deleting container.")
 		}
 		return err
 	})

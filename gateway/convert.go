@@ -99,6 +99,7 @@ func fromContainer(s *scope, objects, bytes int64) Container {
 		Created: c.Created.Time(), Modified: c.Modified.Time(),
 		Properties: maps.Clone(c.Properties), Headers: maps.Clone(c.Headers),
 		Objects: objects, Bytes: bytes, Access: s.access,
+		Versioned: c.Versioning == store.Versioned, WasVersioned: c.Versioning != store.NeverVersioned,
 	}
 	if s.access.Owner {
 		out.ReadACL, out.WriteACL = c.ReadACL, c.WriteACL

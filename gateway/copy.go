@@ -89,10 +89,11 @@ func (c *copying) run(ctx context.Context) (result PutResult, err error) {
 		return PutResult{}, err
 	}
 	from, to := c.from, c.scope
+	archive, planned := c.archivePlan(&to)
 	err = c.retryStronger(ctx, func(strong bool) []store.Guard {
 		guards := append(from.scope.guards(true), store.LockObject(from.scope.container.ID, from.ref.Object))
 		guards = append(guards, store.LocksOfWrite(to.container.ID, c.ref.Object, false)...)
-		return append(guards, to.quotaGuards(strong)...)
+		return append(append(guards, to.quotaGuards(strong)...), archive(strong)...)
 	}, func(tx *store.Tx, strong bool) error {
 		if err := c.readSource(&tx.View); err != nil && !errors.Is(err, errByBytes) {
 			return err
@@ -105,6 +106,9 @@ func (c *copying) run(ctx context.Context) (result PutResult, err error) {
 		if !c.scope.same(&to) {
 			return errs.New("objects.Copy", errs.Conflict, "", "A container was replaced meanwhile.")
 		}
+		if err := c.archives(planned, strong); err != nil {
+			return err
+		}
 		o := c.object(c.from.obj.Content)
 		if c.from.scope.container.ID != c.scope.container.ID || c.from.ref.Object != c.ref.Object {
 			source := c.from.obj
@@ -114,7 +118,7 @@ func (c *copying) run(ctx context.Context) (result PutResult, err error) {
 		if err := c.afterPut(tx, o); err != nil {
 			return err
 		}
-		result = PutResult{Object: fromObject(o), Created: c.old == nil}
+		result = PutResult{Object: c.scope.show(o), Created: c.old == nil}
 		return nil
 	})
 	return result, err

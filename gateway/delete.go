@@ -9,21 +9,36 @@ import (
 	"entrepot/store"
 )
 
-// Delete removes an object with its dead properties and locks.
+// Delete removes an object with its dead properties and locks. In a container
+// that keeps versions nothing is lost; where X-Versions-Location moved an older
+// version away, that one comes back.
 func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
-	if err := checkObjectRef(ref); err != nil {
-		return err
-	}
-	return o.change(ctx, ref, true, tokens, o.remove)
+	_, err := o.DeleteMarked(ctx, ref, tokens)
+	return err
 }
 
-// remove takes a live object out of its container.
-func (c *core) remove(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
-	gone := *old
-	gone.Timestamp = old.Timestamp.After(now)
-	tx.DeleteObject(&s.container, old, gone.Timestamp)
-	tx.AddJournal(c.journal("delete", p, s.container.ID, &gone))
-	return c.forgetPath(tx, s.container.ID, old.Name)
+// DeleteMarked is Delete and returns the version of the marker that the
+// deletion left, "" where it left none. Where the container marks deletions of
+// objects that are not there, too, it returns one beside errs.NotFound.
+func (o *Objects) DeleteMarked(ctx context.Context, ref Ref, tokens []string) (version string, err error) {
+	if err := checkObjectRef(ref); err != nil {
+		return "", err
+	}
+	err = o.change(ctx, ref, true, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+		marker, err := o.remove(tx, s, old, p, now)
+		if version = ""; marker != 0 {
+			version = versionText(marker)
+		}
+		return err
+	})
+	if errs.Of(err) == errs.NotFound && errs.ReasonOf(err) == errs.NoObject {
+		marked, failed := o.markMissing(ctx, ref)
+		if failed != nil {
+			return "", failed
+		}
+		return marked, err
+	}
+	return version, err
 }
 
 // forgetPath drops the dead properties and the locks of a removed object.
@@ -119,7 +134,7 @@ func (o *Objects) deleteBatch(ctx context.Context, ref Ref, objects []string, re
 					return err
 				}
 			}
-			if err := o.remove(tx, &s, &rows[i], p, now); err != nil {
+			if _, err := o.remove(tx, &s, &rows[i], p, now); err != nil {
 				return err
 			}
 		}

@@ -116,6 +116,7 @@ type core struct {
 type hint struct {
 	id, depot uint64
 	quota     bool // the account has one
+	archive   bool // versions go to another container
 }
 
 // scope returns as much of a scope as the choice of locks needs, where the

@@ -53,20 +53,24 @@ func (s *scope) limited() bool {
 		s.container.Properties[propQuotaBytes] != "" || s.container.Properties[propQuotaCount] != ""
 }
 
-// fits checks that the container may grow by bytes and objects. Shrinking is
+// growth is by how many bytes a change makes the container larger, and account
+// and depot: they differ where another container keeps the versions.
+type growth struct{ container, account int64 }
+
+// fits checks that container, account and depot may grow. Shrinking is
 // always allowed. Without exclusive locks it returns errStronger when the
 // room of depot or account is small.
-func (s *scope) fits(u usage, bytes, objects int64, exclusive bool) error {
-	if limit, ok := propLimit(s.container.Properties[propQuotaBytes]); ok && bytes > 0 && u.containerBytes+bytes > limit {
+func (s *scope) fits(u usage, g growth, objects int64, exclusive bool) error {
+	if limit, ok := propLimit(s.container.Properties[propQuotaBytes]); ok && g.container > 0 && u.containerBytes+g.container > limit {
 		return overQuota("container")
 	}
 	if limit, ok := propLimit(s.container.Properties[propQuotaCount]); ok && objects > 0 && u.containerObjects+objects > limit {
 		return overQuota("container")
 	}
-	if err := room(s.depot.StorageLimit, u.depotBytes, bytes, exclusive, "depot"); err != nil {
+	if err := room(s.depot.StorageLimit, u.depotBytes, g.account, exclusive, "depot"); err != nil {
 		return err
 	}
-	return room(s.account.Quota, u.accountBytes, bytes, exclusive, "account")
+	return room(s.account.Quota, u.accountBytes, g.account, exclusive, "account")
 }
 
 // grew judges what a transaction has done to the container since its usage was
@@ -80,7 +84,7 @@ func (s *scope) grew(tx *store.Tx, before usage, exclusive bool) error {
 	kept := after.depotBytes - before.depotBytes - bytes
 	before.depotBytes += kept
 	before.accountBytes += kept
-	return s.fits(before, bytes, after.containerObjects-before.containerObjects, exclusive)
+	return s.fits(before, growth{bytes, bytes}, after.containerObjects-before.containerObjects, exclusive)
 }
 
 func room(limit, used, bytes int64, exclusive bool, of string) error {

@@ -116,7 +116,7 @@ func (c *core) stored(ctx context.Context, at *place, data []byte) (store.Conten
 	}
 	var r store.ContentReader
 	var err error
-	if id := at.scope.container.ID; at.past != nil && at.past.id == id {
+	if id := at.scope.container.ID; at.past != nil && at.past.id == id || at.ref.Version != "" {
 		r, err = c.store.OpenBlob(ctx, content)
 	} else {
 		r, err = c.store.OpenObject(ctx, id, &at.obj)
@@ -152,7 +152,12 @@ func (o *Objects) find(ctx context.Context, ref Ref, opt *ReadOptions, use func(
 		if err := o.trafficLeft(v, &s, now); err != nil {
 			return err
 		}
-		if !found || at.obj.Expired(now) {
+		if ref.Version != "" {
+			if at.obj, found, err = s.atVersion(v, ref, &at.obj, found); err != nil {
+				return err
+			}
+		}
+		if !found || at.obj.Expired(now) || at.obj.Deleted {
 			if cond.IfMatch != nil {
 				return errs.New("objects", errs.Precondition, errs.NoObject, "")
 			}

@@ -55,7 +55,7 @@ func (at *place) size() int64 {
 
 // object describes the place.
 func (at *place) object() Object {
-	out := fromObject(&at.obj)
+	out := at.scope.show(&at.obj)
 	switch {
 	case at.raw && out.Large != Plain:
 		setStored(&out, &at.obj)
@@ -91,7 +91,12 @@ func (c *core) findAt(v *store.View, p auth.Principal, ref Ref, in *past, now st
 			return nil, err
 		}
 	}
-	if !found || at.obj.Expired(now) {
+	if ref.Version != "" && in == nil {
+		if at.obj, found, err = at.scope.atVersion(v, ref, &at.obj, found); err != nil {
+			return nil, err
+		}
+	}
+	if !found || at.obj.Expired(now) || at.obj.Deleted {
 		return nil, errs.New("objects", errs.NotFound, errs.NoObject, "")
 	}
 	return at, nil

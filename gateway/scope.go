@@ -36,6 +36,13 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 		}
 		if id == h.id && s.container.ID == h.id && s.container.Depot == h.depot && h.quota == (s.account.Quota != 0) {
 			s.readOnly = c.readOnly(p, ref.Account)
+			if err := c.loadArchive(v, &s); err != nil {
+				return scope{}, err
+			}
+			if s.archived() != h.archive {
+				h.archive = s.archived()
+				c.hints.Add(name, h)
+			}
 			return s, s.grant(p, ref)
 		}
 		c.hints.Remove(name)
@@ -72,7 +79,10 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 	if err := b.Do(); err != nil {
 		return scope{}, err
 	}
-	c.hints.Add(name, hint{id: id, depot: s.container.Depot, quota: s.account.Quota != 0})
+	if err := c.loadArchive(v, &s); err != nil {
+		return scope{}, err
+	}
+	c.hints.Add(name, hint{id: id, depot: s.container.Depot, quota: s.account.Quota != 0, archive: s.archived()})
 	s.readOnly = c.readOnly(p, ref.Account)
 	return s, s.grant(p, ref)
 }

@@ -18,7 +18,7 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	if err := w.moveTwin(tx, s, n, d, target); err != nil {
 		return err
 	}
-	if s.container.ID == d.container.ID && n.kind != NodeFile && !s.container.HasSnapshots() {
+	if s.container.ID == d.container.ID && n.kind != NodeFile && !s.container.HasSnapshots() && !s.keepsVersions() {
 		_, err := tx.MoveTree(s.container.ID, n.path, target, w.cfg.MaxTree)
 		return err
 	}

@@ -80,7 +80,7 @@ func (t *Trees) makeFolder(tx *store.Tx, p auth.Principal, ref Ref, path string,
 	if err != nil {
 		return err
 	}
-	if err := s.fits(u, 0, 1, strong); err != nil {
+	if err := s.fits(u, growth{}, 1, strong); err != nil {
 		return err
 	}
 	made := node{kind: NodeFolder, path: path}
@@ -201,6 +201,9 @@ func (t *Trees) Delete(ctx context.Context, ref Ref, cond Conditions) error {
 			if err := keepSnapshots(s); err != nil {
 				return err
 			}
+			if err := keepVersions(tx, s); err != nil {
+				return err
+			}
 			return t.holdsTree(&tx.View, p, s, "", cond.Tokens, now)
 		})
 	}
@@ -215,7 +218,8 @@ func (t *Trees) Delete(ctx context.Context, ref Ref, cond Conditions) error {
 			if strong {
 				return at.guards(false)
 			}
-			return append(store.LocksOfWrite(at.container.ID, ref.Object, true), at.quotaGuards(false)...)
+			guards := append(store.LocksOfWrite(at.container.ID, ref.Object, true), at.quotaGuards(false)...)
+			return append(guards, at.archiveGuards(nil)...)
 		}, func(tx *store.Tx, strong bool) (err error) {
 			left, err = t.delete(tx, p, ref, &at, &cond, strong, now)
 			return err

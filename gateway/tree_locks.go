@@ -113,7 +113,7 @@ func (t *Trees) emptyFile(tx *store.Tx, p auth.Principal, s *scope, ref Ref, con
 	if err != nil {
 		return err
 	}
-	if err := s.fits(u, 0, 1, strong); err != nil {
+	if err := s.fits(u, growth{}, 1, strong); err != nil {
 		return err
 	}
 	row, found, err := tx.Object(s.container.ID, ref.Object)

@@ -149,7 +149,8 @@ func (w *transfer) guards(strong bool) []store.Guard {
 	if w.plain && !strong {
 		guards = append(store.LocksOfWrite(w.from.container.ID, w.src.Object, w.move), w.from.quotaGuards(false)...)
 		guards = append(guards, store.LocksOfWrite(w.to.container.ID, w.dst.Object, false)...)
-		return append(guards, w.to.quotaGuards(false)...)
+		guards = append(guards, w.to.quotaGuards(false)...)
+		return append(append(guards, w.from.archiveGuards(nil)...), w.to.archiveGuards(nil)...)
 	}
 	guards = w.from.guards(false)
 	if w.to.container.ID != 0 {
@@ -439,5 +440,5 @@ func (w *transfer) room(tx *store.Tx, s, d *scope, count, bytes int64, strong bo
 		// even where more is stored than a lowered limit allows.
 		u.depotBytes, u.accountBytes = -bytes, -bytes
 	}
-	return d.fits(u, bytes, count, strong)
+	return d.fits(u, growth{bytes, bytes}, count, strong)
 }

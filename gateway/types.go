@@ -14,6 +14,9 @@ type Ref struct {
 	Account   string
 	Container string
 	Object    string
+	// Version is which version of the object is read, "" for the current one.
+	// Calls that write ignore it, but for DeleteVersion and RestoreVersion.
+	Version string
 }
 
 // String returns the ref for logs.
@@ -65,6 +68,9 @@ type Container struct {
 	ReadACL, WriteACL string
 	Objects, Bytes    int64
 	Access            Access
+	// Versioned tells that the container keeps versions; WasVersioned that it
+	// does or did.
+	Versioned, WasVersioned bool
 }
 
 // An Object is one name's content and properties. Of a large object, and of a
@@ -85,6 +91,9 @@ type Object struct {
 	Timestamp  time.Time // of the last PUT or POST; grows strictly, 10 µs steps
 	Modified   time.Time // user-visible modification time: as set, else the PUT's
 	DeleteAt   time.Time // zero: never
+	// Version is the object's version: Unix seconds with five decimals, or
+	// NullVersion; "" where the container never kept versions.
+	Version string
 
 	// Large says whether the content is joined from that of other objects.
 	Large LargeKind

@@ -110,7 +110,7 @@ func (w *put) guess() bool {
 		return false
 	}
 	h, ok := w.hints.Get([2]string{w.ref.Account, w.ref.Container})
-	if !ok || h.quota {
+	if !ok || h.quota || h.archive {
 		return false
 	}
 	w.scope = h.scope(w.ref)
@@ -222,6 +222,14 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 			w.old = &row
 		}
 	}
+	if w.old != nil && s.archived() {
+		if s.archiveID() == 0 {
+			return errNoArchive
+		}
+		if err := names.Object(store.ArchiveName(w.old.Name, w.old.Timestamp)); err != nil {
+			return err
+		}
+	}
 	if err := w.trafficLeft(v, &s, w.now); err != nil {
 		return err
 	}
@@ -270,14 +278,30 @@ func (w *put) judgeQuota(v *store.View, size int64, exclusive bool) error {
 	if err != nil {
 		return err
 	}
-	var old, objects int64 = 0, 1
+	objects := int64(1)
 	if w.row != nil {
-		old, objects = w.row.Content.Size, 0
+		objects = 0
 	}
 	usage.depotBytes += w.othersDepot
 	usage.accountBytes += w.othersAccount
 	w.usage = usage
-	return w.scope.fits(usage, max(size, 0)-old, objects, exclusive)
+	return w.scope.fits(usage, w.growth(max(size, 0)), objects, exclusive)
+}
+
+// growth is by how many bytes container and account grow.
+func (w *put) growth(size int64) growth {
+	g := growth{size, size}
+	if w.row == nil {
+		return g
+	}
+	here, somewhere := w.scope.keepsOld(w.row, w.now)
+	if !here {
+		g.container -= w.row.Content.Size
+	}
+	if !somewhere {
+		g.account -= w.row.Content.Size
+	}
+	return g
 }
 
 // reserve takes the room that the body is going to need, while other uploads
@@ -286,18 +310,15 @@ func (w *put) reserve(size int64) (release func(), err error) {
 	if !w.scope.limited() {
 		return func() {}, nil
 	}
-	var old int64
-	if w.row != nil {
-		old = w.row.Content.Size
-	}
+	grown := w.growth(max(size, 0))
 	w.reserved = true
-	return w.pending.take(&w.scope.container, size-old, func(depot, account int64) error {
+	return w.pending.take(&w.scope.container, grown.account, func(depot, account int64) error {
 		w.othersDepot, w.othersAccount = depot, account
 		usage := w.usage
 		usage.depotBytes += depot
 		usage.accountBytes += account
 		w.usage = usage
-		return w.scope.fits(usage, max(size, 0)-old, 0, true)
+		return w.scope.fits(usage, grown, 0, true)
 	})
 }
 
@@ -328,7 +349,7 @@ func (w *put) limit() (int64, error) {
 	limit, err := w.cfg.MaxObject, error(errs.New("objects.Put", errs.TooLarge, "", "Your request is too large."))
 	if w.scope.limited() {
 		left := w.scope.available(w.usage, w.cfg.MaxObject)
-		if w.row != nil {
+		if _, kept := w.scope.keepsOld(w.row, w.now); w.row != nil && !kept {
 			left += w.row.Content.Size
 		}
 		if left < limit {
@@ -348,11 +369,15 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 	if !w.reserved {
 		w.othersDepot, w.othersAccount = w.pending.held(&at.container)
 	}
+	archive, planned := w.archivePlan(&at)
 	err := w.retryStronger(ctx, func(strong bool) []store.Guard {
 		guards := store.LocksOfWrite(at.container.ID, w.ref.Object, false)
-		return append(guards, at.quotaGuards(strong)...)
+		return append(append(guards, at.quotaGuards(strong)...), archive(strong)...)
 	}, func(tx *store.Tx, strong bool) error {
 		if err := w.examine(&tx.View, content.Size, strong); err != nil {
+			return err
+		}
+		if err := w.archives(planned, strong); err != nil {
 			return err
 		}
 		if !w.scope.same(&at) || (w.scope.account.Quota != 0) != (at.account.Quota != 0) {
@@ -364,10 +389,38 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 		if err := w.afterPut(tx, o); err != nil {
 			return err
 		}
-		result = PutResult{Object: fromObject(o), Created: w.old == nil}
+		result = PutResult{Object: w.scope.show(o), Created: w.old == nil}
 		return nil
 	})
 	return result, err
+}
+
+// archivePlan chooses the locks of the archive, which gets the row that is
+// replaced: those of its new name, as far as the row is known, and stronger
+// ones of the whole.
+func (w *put) archivePlan(at *scope) (guards func(strong bool) []store.Guard, planned *store.Object) {
+	planned = w.row
+	return func(strong bool) []store.Guard {
+		if strong || !at.archived() {
+			return at.archiveGuards(nil)
+		}
+		if planned == nil {
+			return nil
+		}
+		return at.archiveGuards(planned)
+	}, planned
+}
+
+// archives checks that the row that is replaced has a place in the archive,
+// and that the locks of that place are held.
+func (w *put) archives(planned *store.Object, strong bool) error {
+	if !w.scope.archived() || w.old == nil || strong {
+		return nil
+	}
+	if planned == nil || planned.Timestamp != w.old.Timestamp {
+		return errStronger
+	}
+	return nil
 }
 
 // retryStronger runs a transaction under shared quota locks, and again under

@@ -246,7 +246,10 @@ type Container struct {
 	// part of the record: whoever changes objects looks it up by the name
 	// that the settings hold.
 	Archive *Container
-	unknown []byte
+	// MarkDeletions tells that deletions leave a marker in the archive; like
+	// Archive it is no part of the record.
+	MarkDeletions bool
+	unknown       []byte
 }
 
 func (c *Container) encode() []byte {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"entrepot/gateway/errs"
 	"entrepot/store/kv"
 )
 
@@ -89,6 +90,9 @@ func (tx *Tx) retire(c *Container, old *Object, next *Content, rewritten bool, n
 	}
 	if rewritten && (c.Versioning == Versioned || old.Version != 0) {
 		holders = append(holders, func(ref Content) { tx.keepVersion(c, old, ref) })
+	}
+	if rewritten && c.Archive != nil && c.Archive.ID == 0 {
+		tx.note(errs.New("store.archive", errs.Precondition, errs.NoContainer, "The container that keeps the versions is missing."))
 	}
 	if rewritten && c.Archive != nil {
 		holders = append(holders, func(ref Content) { tx.archive(c, old, ref, now) })
@@ -184,6 +188,9 @@ func (tx *Tx) MarkDeleted(c *Container, name string, at Stamp) (Stamp, error) {
 
 // leaveMarker marks the deletion of a name where the container keeps versions.
 func (tx *Tx) leaveMarker(c *Container, name string, now Stamp) Stamp {
+	if c.Archive != nil && c.MarkDeletions && c.Archive.ID != 0 {
+		tx.note(tx.MarkArchived(c, name, now))
+	}
 	if c.Versioning != Versioned {
 		return 0
 	}

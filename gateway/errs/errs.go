@@ -83,6 +83,8 @@ const (
 	NoSnapshot     Reason = "no snapshot"         // NotFound
 	NoStore        Reason = "no store"            // NotFound: an account has no such further store
 	HasSnapshots   Reason = "has snapshots"       // Forbidden: snapshots of it would be lost
+	HasVersions    Reason = "has versions"        // Conflict: versions of its objects would be lost
+	BadVersion     Reason = "bad version"         // Invalid: no name of a version, or a container without versions
 	NoLock         Reason = "no lock"             // Precondition, Conflict: the token is not a lock here
 	NoParent       Reason = "no parent"           // Conflict: the parent folder is missing
 	ParentIsFile   Reason = "parent is a file"    // Conflict: an ancestor is a file
