@@ -154,6 +154,11 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 	if c.Versioning != NeverVersioned || o.Version != 0 {
 		tx.version(c, old, o)
 	}
+	if c.Archive != nil && c.Archive.ID != 0 && old == nil {
+		at, err := tx.afterArchived(c.Archive, o.Name, o.Written)
+		tx.note(err)
+		o.writtenAt(at)
+	}
 	tx.tx.Put(objectKey(c.ID, o.Name), o.encode())
 	tx.expiry(c.ID, old, o)
 	tx.countMarkers(c.ID, o.marks()-old.marks())

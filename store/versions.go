@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"entrepot/gateway/errs"
 	"entrepot/store/kv"
@@ -152,14 +153,17 @@ func (tx *Tx) version(c *Container, old, o *Object) {
 	default:
 		at, err := tx.afterVersions(c.ID, o.Name, o.Written)
 		tx.note(err)
-		if o.Written < at {
-			o.Written, o.Timestamp = at, at.atLeast(o.Timestamp)
-		}
+		o.writtenAt(at)
 		o.Version = o.Written
 	}
 }
 
-func (s Stamp) atLeast(t Stamp) Stamp { return max(s, t) }
+// writtenAt moves the writing of an object to a later moment.
+func (o *Object) writtenAt(at Stamp) {
+	if o.Written < at {
+		o.Written, o.Timestamp = at, max(at, o.Timestamp)
+	}
+}
 
 // afterVersions returns at, or the stamp behind the newest version of a name
 // where that is later.
@@ -297,9 +301,31 @@ func (tx *Tx) archive(c *Container, old *Object, ref Content, now Stamp) {
 	tx.note(tx.putArchived(c.Archive, &past, now))
 }
 
-// MarkArchived writes the marker of a deletion at a moment into the archive of
-// a container.
+// afterArchived returns at, or the stamp behind the newest version of a name in
+// an archive where that is later: so no two versions have one name.
+func (v *View) afterArchived(archive *Container, name string, at Stamp) (Stamp, error) {
+	prefix := in(archive.ID, ArchivePrefix(name))
+	r := kv.Prefix(tableObjects, prefix)
+	r.Reverse, r.KeysOnly = true, true
+	page, err := v.r.Scan(r, 1)
+	if err != nil || len(page.Items) == 0 {
+		return at, err
+	}
+	whole, fraction, _ := strings.Cut(string(page.Items[0].Row[len(prefix):]), ".")
+	newest, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err != nil || len(fraction) != 5 {
+		return at, nil // something that a client put there
+	}
+	return Stamp(newest).After(at), nil
+}
+
+// MarkArchived writes the marker of a deletion at a moment, or behind the
+// newest version of the name, into the archive of a container.
 func (tx *Tx) MarkArchived(c *Container, name string, at Stamp) error {
+	at, err := tx.afterArchived(c.Archive, name, at)
+	if err != nil {
+		return err
+	}
 	return tx.putArchived(c.Archive, &Object{
 		Name: ArchiveName(name, at), Born: c.Archive.Epoch, Created: at, Written: at, Timestamp: at, ContentType: DeletedType,
 		Content: Content{MD5: emptyMD5, SHA256: emptySHA256},
