@@ -110,9 +110,11 @@ func (c *copying) run(ctx context.Context) (result PutResult, err error) {
 			return err
 		}
 		o := c.object(c.from.obj.Content)
-		if c.from.scope.container.ID != c.scope.container.ID || c.from.ref.Object != c.ref.Object {
+		if !c.ontoItself() {
 			source := c.from.obj
-			tx.ShareContent(&c.from.scope.container, &source, &o.Content)
+			if err := shareSource(tx, c.from, &source, &o.Content); err != nil {
+				return err
+			}
 		}
 		tx.PutObject(&c.scope.container, c.row, o, o.Timestamp)
 		if err := c.afterPut(tx, o); err != nil {
@@ -215,4 +217,21 @@ func over(base, top Properties) Properties {
 	maps.Copy(out, base)
 	maps.Copy(out, top)
 	return out
+}
+
+// ontoItself tells that the copy replaces its source.
+func (c *copying) ontoItself() bool {
+	if c.from.scope.container.ID != c.scope.container.ID || c.from.ref.Object != c.ref.Object {
+		return false
+	}
+	return c.from.ref.Version == "" || c.row != nil && c.row.Version == c.from.obj.Version
+}
+
+// shareSource makes the content of a copy that of its source.
+func shareSource(tx *store.Tx, from *place, source *store.Object, content *store.Content) error {
+	if from.ref.Version != "" {
+		return tx.ShareVersion(&from.scope.container, source, content)
+	}
+	tx.ShareContent(&from.scope.container, source, content)
+	return nil
 }

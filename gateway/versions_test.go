@@ -177,6 +177,39 @@ func TestVersionsAreDeletedAndRestored(t *testing.T) {
 	w.must(w.g.Containers.Delete(w.ctx, ref("c", "")))
 }
 
+func TestVersionsAreCopied(t *testing.T) {
+	w := versioned(t)
+	one, two := w.store("o", long), w.store("o", long+"2")
+	copyTo := func(v, to string) {
+		t.Helper()
+		w.Clock.Advance(time.Second)
+		_, _, err := w.g.Objects.Copy(w.ctx, version("o", v), ref("c", to), gateway.CopyOptions{})
+		w.must(err)
+		w.sound()
+	}
+	copyTo(one, "p")
+	copyTo(two, "q")
+	if w.at("o", "") != long+"2" || w.at("o", one) != long || w.at("p", "") != long || w.at("q", "") != long+"2" {
+		t.Error(w.at("o", ""), w.at("o", one))
+	}
+	copyTo(one, "o")
+	copyTo(two, "o")
+	head, err := w.g.Objects.Head(w.ctx, ref("c", "o"), gateway.Conditions{})
+	w.must(err)
+	copyTo(head.Version, "o")
+	if w.at("o", "") != long+"2" || len(w.versions(gateway.VersionOptions{ListOptions: gateway.ListOptions{Prefix: "o"}})) != 5 {
+		t.Error(w.versions(gateway.VersionOptions{}))
+	}
+	for _, v := range []string{one, two} {
+		_, err := w.g.Objects.DeleteVersion(w.ctx, version("o", v))
+		w.must(err)
+	}
+	w.sound()
+	if w.at("p", "") != long || w.at("q", "") != long+"2" || w.at("o", "") != long+"2" {
+		t.Error("content went with the version that was copied")
+	}
+}
+
 func TestStoppedVersioningKeepsWhatThereWas(t *testing.T) {
 	w := versioned(t)
 	one := w.store("o", "1")

@@ -249,6 +249,26 @@ func (v *View) Version(id uint64, name string, version Stamp) (o Object, found b
 	return o, true, err
 }
 
+// ShareVersion makes dst refer to the content of a version of an object of
+// container c, current or not; its row is written back when it was not shared
+// before.
+func (tx *Tx) ShareVersion(c *Container, src *Object, dst *Content) error {
+	live, found, err := tx.Object(c.ID, src.Name)
+	if err != nil {
+		return err
+	}
+	if found && live.Version == src.Version {
+		tx.ShareContent(c, &live, dst)
+		return nil
+	}
+	alone := src.Content.Owner == 0
+	tx.share(&src.Content, dst)
+	if alone && src.Content.Owner != 0 {
+		tx.tx.Put(versionKey(c.ID, src.Name, src.Version), src.encode())
+	}
+	return nil
+}
+
 // HasVersions tells whether a container holds versions that are not current,
 // markers of deletions among them.
 func (v *View) HasVersions(id uint64) (bool, error) {

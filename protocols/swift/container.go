@@ -51,7 +51,7 @@ func (f *Face) headContainer(w http.ResponseWriter, r *http.Request, c *call) er
 
 // setContainer shows counts, settings and properties of a container.
 func (f *Face) setContainer(w http.ResponseWriter, c *gateway.Container, l *listing) {
-	a := newAnswer(w, len(c.Properties)+len(c.Headers)+12)
+	a := newAnswer(w, len(c.Properties)+len(c.Headers)+14)
 	setListing(&a, l)
 	a.setInt("X-Container-Object-Count", c.Objects)
 	a.setInt("X-Container-Bytes-Used", c.Bytes)
@@ -67,6 +67,7 @@ func (f *Face) setContainer(w http.ResponseWriter, c *gateway.Container, l *list
 			a.set(headerName(containerMeta, name), value)
 		}
 	}
+	a.setVersions(c)
 	if !c.Access.Owner {
 		return
 	}
@@ -202,7 +203,7 @@ func containerChange(r *http.Request, c *call) (gateway.ContainerChange, error) 
 			change.Headers[s.name] = *v
 		}
 	}
-	return change, nil
+	return change, versionsChange(h, &change)
 }
 
 // setting reads a header that sets and one that removes; nil: neither came.

@@ -91,6 +91,8 @@ var answers = map[cause]row{
 	{errs.TooLarge, errs.TooMany}:        {status: http.StatusRequestEntityTooLarge, told: true},
 	{errs.Conflict, ""}:                  {status: http.StatusConflict},
 	{errs.Precondition, ""}:              {status: http.StatusPreconditionFailed},
+	{errs.Precondition, errs.BadName}:    {status: http.StatusPreconditionFailed, told: true},
+	{errs.Conflict, errs.HasVersions}:    {status: http.StatusConflict, told: true},
 	{errs.NotModified, ""}:               {status: http.StatusNotModified},
 	{errs.Mismatch, ""}:                  {status: http.StatusUnprocessableEntity},
 	{errs.TooLarge, ""}:                  {status: http.StatusRequestEntityTooLarge, text: "Your request is too large."},

@@ -24,8 +24,9 @@ func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error 
 		return f.unchanged(w, r, &obj, err)
 	}
 	defer content.Close()
-	a := newAnswer(w, room(&obj))
+	a := newAnswer(w, room(&obj)+2)
 	a.setObject(&obj)
+	a.setVersion(c, &obj)
 	return httpkit.ServeContent(w, r, content, shownType(&obj), httpkit.ContentOptions{
 		IfRange: true, OneRange: obj.Large == gateway.Dynamic && !obj.Manifest,
 	})
@@ -46,8 +47,9 @@ func (f *Face) headObject(w http.ResponseWriter, r *http.Request, c *call) error
 	if err != nil {
 		return f.unchanged(w, r, &obj, err)
 	}
-	a := newAnswer(w, room(&obj)+3)
+	a := newAnswer(w, room(&obj)+5)
 	a.setObject(&obj)
+	a.setVersion(c, &obj)
 	a.set("Accept-Ranges", "bytes")
 	a.set("Content-Type", shownType(&obj))
 	a.setInt("Content-Length", obj.Size)
@@ -115,7 +117,11 @@ func (f *Face) deleteObject(w http.ResponseWriter, r *http.Request, c *call) err
 	if modeOf(r).manifest == "delete" {
 		return f.deleteManifest(w, r, c)
 	}
-	if err := f.objects.Delete(r.Context(), c.Ref, nil); err != nil {
+	version, err := f.objects.DeleteMarked(r.Context(), c.Ref, nil)
+	if version != "" {
+		w.Header()[versionHeader] = []string{version}
+	}
+	if err != nil {
 		return err
 	}
 	return noContent(w, htmlType)

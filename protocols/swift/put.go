@@ -133,7 +133,10 @@ func (f *Face) putOptions(r *http.Request) (gateway.PutOptions, error) {
 
 // stored answers 201 with the version that was made.
 func stored(w http.ResponseWriter, obj *gateway.Object) error {
-	a := newAnswer(w, 4)
+	a := newAnswer(w, 5)
+	if obj.Version != "" {
+		a.set(versionHeader, obj.Version)
+	}
 	a.set("Etag", putTag(obj))
 	a.set("Last-Modified", httpkit.HTTPTime(obj.Timestamp))
 	a.set("Content-Type", htmlType)

@@ -47,6 +47,7 @@ func storageRules(root string) []httpkit.Rule {
 		{Path: object, Methods: "GET HEAD PUT POST DELETE COPY", Access: httpkit.Caller},
 		{Path: object, Methods: "OPTIONS", Access: httpkit.Public},
 		{Path: object + "?temp_url_sig&temp_url_expires", Methods: "GET HEAD PUT POST DELETE", Access: httpkit.Signature},
+		{Path: container + "?versions", Methods: "GET", Access: httpkit.Caller},
 		{Path: account + "?bulk-delete", Methods: "POST DELETE", Access: httpkit.Entries},
 		{Path: account + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
 		{Path: container + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},

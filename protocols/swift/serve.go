@@ -56,7 +56,25 @@ func queryRoute(r *http.Request, ref gateway.Ref) (route, bool) {
 			return route{"objects.DeleteMany", (*Face).bulkDelete}, true
 		case key == "extract-archive" && r.Method == http.MethodPut:
 			return route{"objects.Extract", (*Face).extractArchive}, true
+		case key == "versions" && ref.Container != "" && ref.Object == "" && r.Method == http.MethodGet:
+			return route{"objects.ListVersions", (*Face).getVersions}, true
+		case key == "version-id" && ref.Object != "" && versionOf(r, ref) != "":
+			return versionRoute(r.Method)
 		}
+	}
+	return route{}, false
+}
+
+// versionRoute finds the routes of one version of an object that are not those
+// of the object.
+func versionRoute(method string) (route, bool) {
+	switch method {
+	case http.MethodPut:
+		return route{"objects.RestoreVersion", (*Face).restoreVersion}, true
+	case http.MethodDelete:
+		return route{"objects.DeleteVersion", (*Face).deleteVersion}, true
+	case http.MethodPost:
+		return route{"objects.SetMeta", (*Face).postVersion}, true
 	}
 	return route{}, false
 }
@@ -214,6 +232,7 @@ func (f *Face) dispatch(w http.ResponseWriter, r *http.Request) error {
 		return notAllowed(allow, "")
 	}
 	c := call{Ref: ref, shown: ref.Account}
+	c.Version = versionOf(r, ref)
 	event := httpkit.EventOf(r.Context())
 	event.Op, event.User = rt.op, auth.PrincipalOf(r.Context()).User
 	if c.Account, err = accountName(r.Context(), ref.Account); err != nil {
