@@ -17,7 +17,7 @@ CLIENTS = swift=python3-swiftclient python3 rclone litmus cadaver curl strace gi
 INITDB = $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),/usr/lib/postgresql/15/bin/initdb)
 MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-core-c3-dev \
 	davix-put=davix restic duplicity gio=libglib2.0-bin dbus-run-session=dbus-daemon /usr/libexec/gvfsd-dav=gvfs-backends \
-	chromium rsync fio /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient
+	chromium rsync fio /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient 
 RACE = gcc
 
 # Length of one fuzz target's run, of one benchmark, and what to bench.

@@ -93,6 +93,10 @@ func (f *Face) getRawManifest(w http.ResponseWriter, r *http.Request, c *call, o
 	return nil
 }
 
+func manifestTooLong() error {
+	return refuse(http.StatusRequestEntityTooLarge, "Manifest File > "+strconv.Itoa(maxManifestSize)+" bytes")
+}
+
 // putManifest stores a static large object.
 func (f *Face) putManifest(w http.ResponseWriter, r *http.Request, c *call, m mode) error {
 	const allow = "GET, DELETE, PUT, OPTIONS, HEAD, POST, COPY"
@@ -100,8 +104,8 @@ func (f *Face) putManifest(w http.ResponseWriter, r *http.Request, c *call, m mo
 	case r.Header.Get("X-Copy-From") != "":
 		return notAllowed(allow, "Multipart Manifest PUTs cannot be COPY requests")
 	case r.ContentLength > maxManifestSize:
-		return refuse(http.StatusRequestEntityTooLarge, "Manifest File > "+strconv.Itoa(maxManifestSize)+" bytes")
-	case r.ContentLength < 0 || r.ContentLength == 0 && r.Header.Get("Content-Length") == "":
+		return manifestTooLong()
+	case !hasLength(r):
 		return refuse(http.StatusLengthRequired, "")
 	}
 	opt, err := f.putOptions(r)
@@ -114,7 +118,10 @@ func (f *Face) putManifest(w http.ResponseWriter, r *http.Request, c *call, m mo
 	}
 	b := &body{from: r.Body, left: maxManifestSize}
 	text, err := io.ReadAll(b)
-	if err == nil && int64(len(text)) != r.ContentLength {
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		return manifestTooLong()
+	case err == nil && r.ContentLength >= 0 && int64(len(text)) != r.ContentLength:
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {

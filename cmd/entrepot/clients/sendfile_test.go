@@ -18,14 +18,10 @@ var sendfileResult = regexp.MustCompile(`(?m)sendfile\d*(?:\(| resumed>).* = (\d
 // wraps the response writer must not hide its ReadFrom.
 func TestSendfile(t *testing.T) {
 	t.Parallel()
-	need(t, "strace", "strace")
-	if out, errs, code := (command{args: []string{"strace", "-o", "/dev/null", "true"}}).run(t); code != 0 {
-		t.Skipf("tracing processes is not permitted here: %s%s", out, errs)
-	}
 	const size = 64 << 20
 	body := content(31, size)
-	trace := filepath.Join(t.TempDir(), "trace")
-	s := start(t, setting{wrap: []string{"strace", "-D", "-f", "-qq", "-e", "trace=sendfile", "-e", "signal=none", "-o", trace}})
+	trace, traced := tracedSendfile(t)
+	s := start(t, traced)
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	s.expect(201, admin, "PUT", "/dav/box/big", string(body))
 	tok := s.token(admin)
@@ -54,6 +50,18 @@ func TestSendfile(t *testing.T) {
 			t.Errorf("%s: sendfile carried %d of %d bytes", door, sent, size)
 		}
 	}
+}
+
+// tracedSendfile is how a gateway starts whose calls of sendfile are written
+// to the file trace.
+func tracedSendfile(t *testing.T) (trace string, how setting) {
+	t.Helper()
+	need(t, "strace", "strace")
+	if out, errs, code := (command{args: []string{"strace", "-o", "/dev/null", "true"}}).run(t); code != 0 {
+		t.Skipf("tracing processes is not permitted here: %s%s", out, errs)
+	}
+	trace = filepath.Join(t.TempDir(), "trace")
+	return trace, setting{wrap: []string{"strace", "-D", "-f", "-qq", "-e", "trace=sendfile", "-e", "signal=none", "-o", trace}}
 }
 
 // sentByKernel sums up what sendfile returned.
