@@ -229,22 +229,34 @@ func (d *Depots) claim(ctx context.Context, id uint64, judge func(*store.Tx, *st
 }
 
 // Disclaim takes a depot out of the list of the user who calls and declines an
-// invitation to it; one that is in neither is no error. The depots that he
-// owns stay.
+// invitation to it; NotFound with NoDepot for one that is in neither. The
+// depots that he owns stay.
 func (d *Depots) Disclaim(ctx context.Context, id uint64) error {
 	p, err := caller(ctx)
 	if err != nil {
 		return err
 	}
 	return d.store.Update(ctx, []store.Guard{store.LockDepot(id, false)}, func(tx *store.Tx) error {
-		tx.DeleteInvitation(p.User, id)
+		_, invited, err := tx.Invitation(p.User, id)
+		if err != nil {
+			return err
+		}
 		record, found, err := tx.Depot(id)
-		if me := store.Fold(p.User); err == nil && found && slices.Contains(record.Claims, me) {
+		if err != nil {
+			return err
+		}
+		me := store.Fold(p.User)
+		claimed := found && slices.Contains(record.Claims, me)
+		if !invited && !claimed {
+			return errDepotNotFound
+		}
+		tx.DeleteInvitation(p.User, id)
+		if claimed {
 			old := record
 			record.Claims = slices.DeleteFunc(slices.Clone(old.Claims), func(u string) bool { return u == me })
 			tx.PutDepot(&old, &record)
 		}
-		return err
+		return nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package protocols_test
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -15,10 +16,12 @@ import (
 	"testing"
 
 	"entrepot/auth"
+	"entrepot/gateway"
 	"entrepot/gateway/gatewaytest"
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/depot"
+	"entrepot/protocols/depotlist"
 	"entrepot/protocols/duracloud"
 	"entrepot/protocols/keystone"
 	"entrepot/protocols/swift"
@@ -60,7 +63,11 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	depotFace, err := depot.New(depot.Config{Allow: allow, Keys: auth.DepotKeys{Salt: auth.NewSecret(depotSalt)}},
+	documents, err := gateway.NewDocuments("https://gateway.example/", auth.NewSecret("documents"), ed25519.NewKeyFromSeed(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	depotFace, err := depot.New(depot.Config{Allow: allow, Documents: documents, Keys: auth.DepotKeys{Salt: auth.NewSecret(depotSalt)}},
 		f.Gateway.Depots, slog.New(slog.DiscardHandler), f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +75,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	front, err := protocols.New(protocols.Config{}, protocols.Deps{Log: slog.New(slog.DiscardHandler)},
 		protocols.Mount{Name: "swift", Face: swiftFace},
 		protocols.Mount{Name: "keystone", Face: keystone.New(keystone.Config{}, f.Gateway, f.Auth, f.Clock.Now)}, protocols.Mount{Name: "depot", Face: depotFace},
+		protocols.Mount{Name: "depots", Face: depotlist.New(f.Gateway.Depots, documents, f.Auth)},
 		protocols.Mount{Name: "dav", Face: davFace}, protocols.Mount{Name: "duracloud", Face: duraFace})
 	if err != nil {
 		t.Fatal(err)

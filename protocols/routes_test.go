@@ -168,6 +168,8 @@ func (a asked) sample() (headers []string, body string) {
 		return []string{"Destination: " + strings.TrimSuffix(a.target(), "/") + "2"}, ""
 	case a.Path == "/v3/auth/tokens" && a.Access == httpkit.Caller: // ask about the token of tester
 		return []string{"X-Subject-Token: " + a.subject}, ""
+	case a.Path == "/depots/claims":
+		return nil, `{"document":"bm9uZQ=="}`
 	case a.method == "UNLOCK":
 		return []string{"Lock-Token: <urn:uuid:00000000-0000-0000-0000-000000000000>"}, ""
 	case a.method == "PROPPATCH":
@@ -185,7 +187,9 @@ func refusedAnyway() map[string]int {
 		"DELETE /v1/AUTH_{account}/{container}": 409, "DELETE /v1.0/AUTH_{account}/{container}": 409, // not empty
 		"PUT /dav/{container}": 405, "UNLOCK /dav/{container}": 409, "UNLOCK /dav/{container}/{object}": 409, // no such lock
 		"PUT /v2/dav/{container}": 405, "UNLOCK /v2/dav/{container}": 409, "UNLOCK /v2/dav/{container}/{object}": 409,
-		"PUT /backup": 405, "MKCOL /backup": 405, "UNLOCK /backup": 409, "UNLOCK /backup/{object}": 409,
+		"PUT /depots/invitations/{depot}": 404, "DELETE /depots/invitations/{depot}": 404, "DELETE /depots/claims/{depot}": 404,
+		"POST /depots/claims": 404, // no such invitation, no such claim, no such document
+		"PUT /backup":         405, "MKCOL /backup": 405, "UNLOCK /backup": 409, "UNLOCK /backup/{object}": 409,
 	}
 }
 
@@ -196,7 +200,7 @@ func (a asked) target() string {
 	if a.method == "MKCOL" {
 		path = strings.NewReplacer("{container}/{object}", "box/fresh", "{container}", "fresh", "{object}", "fresh").Replace(path)
 	}
-	path = strings.NewReplacer("{account}", "test", "{container}", "box", "{object}", "a.txt", "{other}", "2", "{day}", "1700000000000").Replace(path)
+	path = strings.NewReplacer("{account}", "test", "{container}", "box", "{object}", "a.txt", "{other}", "2", "{day}", "1700000000000", "{depot}", "99").Replace(path)
 	if a.Door == "dav" && path != "/" {
 		path = strings.Replace(path, "/dav/", "/dav/@test/", 1) // whoever asks
 	}
@@ -292,7 +296,9 @@ type words struct {
 // refusals are the words of each door; a new door stands here with its own.
 func refusals() map[string]words {
 	common := words{none: 401, wrong: 401, expired: 401, other: 403, readOnly: 403, address: 403}
-	return map[string]words{"keystone": common, "swift": common, "dav": common, "duracloud": common}
+	return map[string]words{"keystone": common, "swift": common, "dav": common, "duracloud": common,
+		// Everybody has a list of his own: what is refused is not in it.
+		"depots": {none: 401, wrong: 401, expired: 401, readOnly: 404, address: 403}}
 }
 
 func TestS4EveryRouteAsksWhoIsThere(t *testing.T) {
@@ -440,7 +446,7 @@ func (a asked) done() int {
 
 // own tells routes where everybody sees what is their own.
 func (a asked) own() bool {
-	return strings.HasPrefix(a.Path, "/backup") || a.Path == "/v3/auth/catalog" || a.Path == "/v3/auth/projects"
+	return strings.HasPrefix(a.Path, "/backup") || a.Path == "/v3/auth/catalog" || a.Path == "/v3/auth/projects" || a.Door == "depots"
 }
 
 // askOld asks with a token, or a password, of before the password was changed.

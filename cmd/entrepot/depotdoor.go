@@ -15,8 +15,8 @@ import (
 
 // depotFace makes the face of the depot API.
 func (s *server) depotFace(c depotConfig, secrets *secretsFromEnv) (*depot.Face, error) {
-	documents, err := s.documents()
-	if err != nil {
+	var err error
+	if s.documents, err = s.signer(); err != nil {
 		return nil, err
 	}
 	hosts := make([]depot.Host, len(c.Hosts))
@@ -31,13 +31,13 @@ func (s *server) depotFace(c depotConfig, secrets *secretsFromEnv) (*depot.Face,
 		},
 		AllowReplay: c.AllowReplay, NoLog: c.NoLog, ReturnSpaceNames: c.ReturnSpaceNames && c.StoreSpaceNames,
 		ProviderCode: c.ProviderCode, Rate: c.RateLimit, Lockout: c.Lockout, BigInt: wire.BigInt(c.BigInt),
-		Documents: documents, Hosts: hosts,
+		Documents: s.documents, Hosts: hosts,
 	}, s.data.gateway.Depots, s.log, time.Now)
 }
 
-// documents makes what signs depot documents. Its secrets are made at the
+// signer makes what signs depot documents. Its secrets are made at the
 // first start and lie in the data directory.
-func (s *server) documents() (*gateway.Documents, error) {
+func (s *server) signer() (*gateway.Documents, error) {
 	token, err := secret(s.config.Data, documentSecret)
 	if err != nil {
 		return nil, err

@@ -17,9 +17,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"entrepot/auth"
+	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
+	"entrepot/protocols/depotlist"
 	"entrepot/protocols/duracloud"
 	"entrepot/protocols/keystone"
 	"entrepot/protocols/swift"
@@ -48,15 +50,16 @@ func (p *program) serveCommand() *cobra.Command {
 // server is a gateway that is being started, served and stopped.
 type server struct {
 	*program
-	config   config
-	log      *slog.Logger
-	data     *opened
-	auth     *auth.Service
-	front    *protocols.Front
-	listener net.Listener
-	url      string
-	tls      *tls.Config
-	stopped  atomic.Pointer[error] // why writing has ended
+	config    config
+	log       *slog.Logger
+	data      *opened
+	auth      *auth.Service
+	front     *protocols.Front
+	listener  net.Listener
+	url       string
+	tls       *tls.Config
+	documents *gateway.Documents
+	stopped   atomic.Pointer[error] // why writing has ended
 }
 
 func (p *program) serve(ctx context.Context, c config, secrets secretsFromEnv) (err error) {
@@ -167,7 +170,7 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Ready: s.ready},
 		protocols.Mount{Name: "swift", Face: swiftFace, Allow: networks(s.config.Swift.Allow)},
 		protocols.Mount{Name: "keystone", Face: s.keystone(), Allow: networks(s.config.Swift.Allow)},
-		depotMount,
+		depotMount, protocols.Mount{Name: "depots", Face: depotlist.New(s.data.gateway.Depots, s.documents, s.auth)},
 		protocols.Mount{Name: "dav", Face: davFace, Allow: networks(s.config.DAV.Allow)},
 		protocols.Mount{Name: "duracloud", Face: duraFace, Allow: networks(s.config.DuraCloud.Allow)},
 	)

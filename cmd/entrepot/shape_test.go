@@ -50,7 +50,7 @@ func layers() []rule {
 
 // faces import no other face.
 func faces() []string {
-	return []string{"entrepot/protocols/swift", "entrepot/protocols/dav", "entrepot/protocols/depot", "entrepot/protocols/admin", "entrepot/protocols/keystone", "entrepot/protocols/duracloud"}
+	return []string{"entrepot/protocols/swift", "entrepot/protocols/dav", "entrepot/protocols/depot", "entrepot/protocols/depotlist", "entrepot/protocols/admin", "entrepot/protocols/keystone", "entrepot/protocols/duracloud"}
 }
 
 type listed struct {
