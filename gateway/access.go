@@ -46,6 +46,23 @@ func knowsAccounts(p auth.Principal) bool {
 	return isAdmin(p) || p.Role == auth.RoleAuditor && p.User != "" && !p.Suspended
 }
 
+// Powers say what a caller may administer, as far as a face must know it to
+// choose what it shows. Whether a call is allowed is decided by the call.
+type Powers struct {
+	Admin bool // every account
+	Reads bool // sees every account
+	Owner bool // its own account and the users of it
+	Known bool // somebody whose account may be used
+}
+
+// PowersOf returns what a caller may administer.
+func PowersOf(p auth.Principal) Powers {
+	return Powers{
+		Admin: isAdmin(p), Reads: knowsAccounts(p),
+		Owner: p.Account != "" && accountAccess(p, p.Account).Owner, Known: p.User != "" && !p.Suspended,
+	}
+}
+
 // usable refuses the use of an account that is deleted, or suspended, or by a
 // caller whose own is. Administrators reach suspended accounts.
 func usable(p auth.Principal, a *store.Account) error {

@@ -484,3 +484,53 @@ func TestAdministrationIsWrittenDown(t *testing.T) {
 		t.Errorf("%+v %v", list, err)
 	}
 }
+
+func TestTicketsAreSignedForWhoeverMay(t *testing.T) {
+	w := newWorld(t)
+	w.put("o", "x")
+	writers, readers := "test:tester3", "test2"
+	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{ReadACL: &readers, WriteACL: &writers}))
+	sign := func(who string, write bool) (string, error) { return w.g.Accounts.Sign(w.Ctx(who), ref("c", "o"), write, "text") }
+	// by tells whose key made a signature: of the account, or of the container.
+	by := func(signature string) (wide bool) {
+		t.Helper()
+		parsed, err := auth.ParseSignature(signature)
+		w.must(err)
+		wide, err = w.g.Accounts.SignedBy(t.Context(), ref("c", "o"), func(key auth.Secret) bool { return parsed.Signs("text", key) })
+		w.must(err)
+		return wide
+	}
+	for _, c := range []struct {
+		who   string
+		write bool
+		kind  errs.Kind
+	}{{"tester3", false, errs.Forbidden}, {"tester2", true, errs.Forbidden}, {"tester6", true, errs.Forbidden}, {"", false, errs.Unauthenticated}} {
+		_, err := sign(c.who, c.write)
+		wantKind(t, err, c.kind, "")
+	}
+	owners, err := sign("tester", true)
+	if err != nil || !by(owners) {
+		t.Error("an owner's ticket is not signed for the account", err)
+	}
+	for who, write := range map[string]bool{"tester3": true, "tester2": false} {
+		ticket, err := sign(who, write)
+		if err != nil || by(ticket) {
+			t.Errorf("%s got a signature for the whole account, %v", who, err)
+		}
+	}
+	again, err := sign("tester", true)
+	if err != nil || again != owners {
+		t.Error("another key", err)
+	}
+	got, err := w.g.Accounts.Get(w.ctx, "test")
+	if err != nil || len(got.Properties) != 0 {
+		t.Errorf("the key is shown: %v %v", got.Properties, err)
+	}
+	w.must(w.g.Accounts.SetProperties(w.ctx, "test", gateway.Properties{"temp-url-key-2": "theirs"}))
+	own, err := sign("tester", true)
+	if want, _ := auth.Sign(auth.SHA256, auth.NewSecret("theirs"), "text"); err != nil || own != want {
+		t.Error("the account's own key is not used", err)
+	}
+	_, err = w.g.Accounts.Sign(w.ctx, ref("nosuch", "o"), true, "text")
+	wantKind(t, err, errs.NotFound, errs.NoContainer)
+}

@@ -216,6 +216,19 @@ func (a *Accounts) MaySetPassword(ctx context.Context, user string) error {
 	})
 }
 
+// CheckMember fails with errs.NotFound and errs.NoUser when a user whom the
+// caller may know does not belong to an account.
+func (a *Accounts) CheckMember(ctx context.Context, account, user string) error {
+	p := auth.PrincipalOf(ctx)
+	return a.store.View(ctx, func(v *store.View) error {
+		u, err := userFor(v, p, user, true)
+		if err == nil && u.Account != account {
+			err = errNoUser
+		}
+		return err
+	})
+}
+
 // userFor reads a user whom the caller may change; with self also itself.
 func userFor(v *store.View, p auth.Principal, name string, self bool) (store.User, error) {
 	u, found, err := v.User(name)

@@ -16,6 +16,7 @@ type Account struct {
 	State        AccountState
 	Deleted      Stamp  // when it was marked as deleted
 	DeletedBy    string // who did
+	TicketKey    string // signs what the gateway itself gives out; never shown
 	unknown      []byte
 }
 
@@ -39,6 +40,7 @@ func (a *Account) encode() []byte {
 	w.Uint(40, uint64(a.State))
 	w.Int(41, int64(a.Deleted))
 	w.String(42, a.DeletedBy)
+	w.String(43, a.TicketKey)
 	w.Raw(a.unknown)
 	return w.Finish()
 }
@@ -61,6 +63,8 @@ func decodeAccount(name string, b []byte) (a Account, err error) {
 			a.Deleted = Stamp(f.Int())
 		case 42:
 			a.DeletedBy = f.String()
+		case 43:
+			a.TicketKey = f.String()
 		default:
 			return false
 		}
@@ -249,6 +253,7 @@ type Container struct {
 	// MarkDeletions tells that deletions leave a marker in the archive; like
 	// Archive it is no part of the record.
 	MarkDeletions bool
+	TicketKey     string // signs what the gateway itself gives out; never shown
 	unknown       []byte
 }
 
@@ -267,6 +272,7 @@ func (c *Container) encode() []byte {
 	w.Uint(11, c.Epoch)
 	w.Uint(12, c.Snapshot)
 	w.Uint(13, uint64(c.Versioning))
+	w.String(40, c.TicketKey)
 	w.Raw(c.unknown)
 	return w.Finish()
 }
@@ -301,6 +307,8 @@ func decodeContainer(id uint64, b []byte) (c Container, err error) {
 			c.Snapshot = f.Num
 		case 13:
 			c.Versioning = Versioning(f.Num)
+		case 40:
+			c.TicketKey = f.String()
 		default:
 			return false
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -207,6 +208,15 @@ func (s *Store) NewID() (uint64, error) {
 			return id, nil
 		}
 	}
+}
+
+// NewSecret returns n random bytes as lower-case hex.
+func (s *Store) NewSecret(n int) (string, error) {
+	b := make([]byte, n)
+	if err := s.fill(b); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(b), nil
 }
 
 // newBlobID returns a fresh blob ID: 48 bits of milliseconds, 80 random bits.
