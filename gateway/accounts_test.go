@@ -490,7 +490,9 @@ func TestTicketsAreSignedForWhoeverMay(t *testing.T) {
 	w.put("o", "x")
 	writers, readers := "test:tester3", "test2"
 	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{ReadACL: &readers, WriteACL: &writers}))
-	sign := func(who string, write bool) (string, error) { return w.g.Accounts.Sign(w.Ctx(who), ref("c", "o"), write, "text") }
+	sign := func(who string, write bool) (string, error) {
+		return w.g.Accounts.Sign(w.Ctx(who), ref("c", "o"), write, "text")
+	}
 	// by tells whose key made a signature: of the account, or of the container.
 	by := func(signature string) (wide bool) {
 		t.Helper()

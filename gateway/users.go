@@ -84,6 +84,15 @@ func (a *Accounts) AddUser(ctx context.Context, u NewUser) error {
 	})
 }
 
+// MayAddUser tells whether the caller may make such a user, so that nobody
+// makes the gateway hash for nothing.
+func (a *Accounts) MayAddUser(ctx context.Context, u NewUser) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	return mayAddUser(auth.PrincipalOf(ctx), &u)
+}
+
 // mayAddUser refuses whoever may not make such a user.
 func mayAddUser(p auth.Principal, u *NewUser) error {
 	switch {
@@ -573,11 +582,34 @@ func (a *Accounts) Users(ctx context.Context, account, after string, limit int) 
 		return err
 	})
 	out := make([]UserInfo, len(list))
-	for i, u := range list {
-		out[i] = UserInfo{
-			Name: u.Name, Account: u.Account, Role: auth.Role(u.Role), Groups: u.Groups, Networks: u.Networks,
-			Email: u.Email, Created: u.Created.Time(), HasPassword: u.PasswordHash != "", Disabled: u.Disabled,
-		}
+	for i := range list {
+		out[i] = fromUser(&list[i])
 	}
+	return out, err
+}
+
+func fromUser(u *store.User) UserInfo {
+	return UserInfo{
+		Name: u.Name, Account: u.Account, Role: auth.Role(u.Role), Groups: u.Groups, Networks: u.Networks,
+		Email: u.Email, Created: u.Created.Time(), HasPassword: u.PasswordHash != "", Disabled: u.Disabled,
+	}
+}
+
+// UserInfo returns one login, for administrators, auditors, the owner of its
+// account, and itself.
+func (a *Accounts) UserInfo(ctx context.Context, user string) (UserInfo, error) {
+	p := auth.PrincipalOf(ctx)
+	var out UserInfo
+	err := a.store.View(ctx, func(v *store.View) error {
+		u, err := userFor(v, p, user, true)
+		out = fromUser(&u)
+		if err != nil && u.Name != "" && knowsAccounts(p) {
+			err = nil
+		}
+		if err != nil {
+			out = UserInfo{}
+		}
+		return err
+	})
 	return out, err
 }

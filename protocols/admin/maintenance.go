@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"path/filepath"
 	"time"
@@ -127,49 +126,43 @@ type Maintenance interface {
 	Events(ctx context.Context, e Events) ([]Event, error)
 }
 
-// maintain answers the calls of Maintenance; ok is false for other methods.
-func (f *Face) maintain(ctx context.Context, method string, raw json.RawMessage) (result any, ok bool, err error) {
-	m := f.deps.Maintenance
-	if m == nil {
-		return nil, false, nil
-	}
-	switch method {
-	case MethodCheck:
-		result, err = then(raw, func(p Check) (any, error) {
+// addMaintenance adds the methods that look after the store: for the machine
+// itself only.
+func addMaintenance(t map[string]method) {
+	for name, run := range map[string]runner{
+		MethodCheck: with(func(f *Face, ctx context.Context, p Check) (Checked, error) {
 			if p.Rate < 0 {
-				return nil, badCall(codeParams, "rate is not negative")
+				return Checked{}, badCall(codeParams, "rate is not negative")
 			}
-			return m.Check(ctx, p)
-		})
-	case MethodSweep:
-		result, err = then(raw, func(p Sweep) (any, error) {
+			return tell(f.deps.Maintenance.Check(ctx, p))
+		}),
+		MethodSweep: with(func(f *Face, ctx context.Context, p Sweep) (Swept, error) {
 			if p.Grace < 0 {
-				return nil, badCall(codeParams, "grace is not negative")
+				return Swept{}, badCall(codeParams, "grace is not negative")
 			}
-			return m.Sweep(ctx, p)
-		})
-	case MethodBackup:
-		result, err = then(raw, func(p Backup) (any, error) {
+			return tell(f.deps.Maintenance.Sweep(ctx, p))
+		}),
+		MethodBackup: with(func(f *Face, ctx context.Context, p Backup) (BackedUp, error) {
 			if !filepath.IsAbs(p.Directory) {
-				return nil, badCall(codeParams, "directory is an absolute path")
+				return BackedUp{}, badCall(codeParams, "directory is an absolute path")
 			}
-			return m.Backup(ctx, p)
-		})
-	case MethodEvents:
-		result, err = then(raw, func(p Events) (any, error) {
+			return tell(f.deps.Maintenance.Backup(ctx, p))
+		}),
+		MethodEvents: with(func(f *Face, ctx context.Context, p Events) ([]Event, error) {
 			if p.Limit < 0 || p.Limit > MaxFindings {
 				return nil, badCall(codeParams, "limit is 1 to 1000")
 			}
 			if p.Limit == 0 {
 				p.Limit = MaxFindings
 			}
-			return m.Events(ctx, p)
-		})
-	default:
-		return nil, false, nil
+			return tell(f.deps.Maintenance.Events(ctx, p))
+		}),
+	} {
+		t[name] = method{run: run, may: managers, local: true}
 	}
-	return result, true, told(err)
 }
+
+func tell[R any](result R, err error) (R, error) { return result, told(err) }
 
 // told shows an operator the cause of a failure: whoever reaches this face may
 // read the store's files anyway.
