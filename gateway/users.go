@@ -247,7 +247,7 @@ func userFor(v *store.View, p auth.Principal, name string, self bool) (store.Use
 	if !found {
 		return u, mayKnow(p)
 	}
-	if self && !p.Suspended && p.User != "" && store.Fold(p.User) == store.Fold(u.Name) {
+	if self && !p.Suspended && p.Scope == nil && p.User != "" && store.Fold(p.User) == store.Fold(u.Name) {
 		return u, nil
 	}
 	return u, mayManage(p, &u)

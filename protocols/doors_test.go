@@ -2,6 +2,7 @@ package protocols_test
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/gatewaytest"
 	"entrepot/protocols"
+	"entrepot/protocols/admin"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/depot"
 	"entrepot/protocols/depotlist"
@@ -76,6 +78,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 		protocols.Mount{Name: "swift", Face: swiftFace},
 		protocols.Mount{Name: "keystone", Face: keystone.New(keystone.Config{}, f.Gateway, f.Auth, f.Clock.Now)}, protocols.Mount{Name: "depot", Face: depotFace},
 		protocols.Mount{Name: "depots", Face: depotlist.New(f.Gateway.Depots, documents, f.Auth)},
+		protocols.Mount{Name: "rpc", Face: rpcDoor(f)},
 		protocols.Mount{Name: "dav", Face: davFace}, protocols.Mount{Name: "duracloud", Face: duraFace})
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +86,15 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	server := httptest.NewServer(front.Handler())
 	t.Cleanup(server.Close)
 	return &doors{Fixture: f, t: t, front: front, url: server.URL, tokens: make(map[string]string)}
+}
+
+// rpcDoor is the door of the administration.
+func rpcDoor(f *gatewaytest.Fixture) *admin.Door {
+	return admin.NewDoor(admin.New(admin.Deps{
+		Accounts: f.Gateway.Accounts, Containers: f.Gateway.Containers, Applications: f.Gateway.Applications,
+		Credentials: f.Gateway.Credentials, Changed: f.Auth.Forget, Random: rand.Reader,
+		Now: f.Clock.Now, Version: "test", Hash: func(p string) (string, error) { return f.Hash(p) },
+	}), f.Auth)
 }
 
 // matrixDoors is a gateway with the container c, which belongs to tester.

@@ -158,6 +158,8 @@ func (a asked) sample() (headers []string, body string) {
 		_ = w.WriteHeader(&tar.Header{Name: "box/a.txt", Typeflag: tar.TypeReg}) // a buffer takes everything
 		_ = w.Close()
 		return nil, b.String()
+	case a.Door == "rpc":
+		return []string{"Content-Type: application/json"}, `{"jsonrpc":"2.0","id":1,"method":"container.create","params":{"account":"AUTH_test","container":"fresh"}}`
 	case a.Door == "swift" && a.method == "COPY":
 		return []string{"Destination: box/copied"}, ""
 	case a.Door == "swift" && a.method == "PUT":

@@ -58,6 +58,7 @@ const (
 	// three locks.
 	reapAtOnce = 16
 	reapPage   = 256
+	reapMost   = 100_000 // rows of one kind that the last transaction removes
 )
 
 // runAccountReaper removes what deleted accounts hold, now and then and when
@@ -175,7 +176,7 @@ func (tx *Tx) dropAccount(name string) error {
 	for _, kind := range []CounterKind{CountAccountSpaces, CountAccountObjects, CountAccountBytes} {
 		tx.tx.Delete(counterKey(kind, []byte(name)))
 	}
-	if _, err := tx.tx.DeleteRange(kv.Prefix(tableSamples, accountSamples(name)), adminLogTrim*100); err != nil {
+	if _, err := tx.tx.DeleteRange(kv.Prefix(tableSamples, accountSamples(name)), reapMost); err != nil {
 		return err
 	}
 	if _, err := tx.DeleteGrants(name, adminLogTrim); err != nil {
@@ -283,6 +284,9 @@ func (s *Store) reapDepots(ctx context.Context, a *Account) error {
 			if err != nil {
 				return err
 			}
+			if err := tx.DeleteInvitationsTo(id); err != nil {
+				return err
+			}
 			tx.AddDepotEntry(&d, &DepotEntry{
 				Time: now, Command: "account deleted", OldStorage: d.StorageLimit, OldTraffic: d.TrafficLimit,
 			})
@@ -338,41 +342,89 @@ func (s *Store) removeUser(ctx context.Context, account, name string) error {
 	})
 }
 
-// ForgetMember takes a user's name out of the depots that authorise it, and
-// out of the containers that the user made there, so that whoever gets the
-// name next has none of these rights. A second call finds nothing.
+// ForgetMember takes a user's name out of the depots of others: where it is
+// authorised, invited or listed, and out of the containers that it made there,
+// so that whoever gets the name next has none of these rights. A second call
+// finds nothing.
 func (s *Store) ForgetMember(ctx context.Context, user string) error {
-	for after := uint64(0); ; {
+	var owned []uint64
+	for {
 		var ids []uint64
 		err := s.View(ctx, func(v *View) (err error) {
-			ids, err = v.MemberOf(user, after, reapPage)
+			ids, owned, err = v.depotsNaming(user)
 			return err
 		})
 		if err != nil || len(ids) == 0 {
 			return err
 		}
 		for _, id := range ids {
-			err := s.Update(ctx, []Guard{LockDepot(id, false)}, func(tx *Tx) error { return tx.forgetMember(id, user) })
+			err := s.Update(ctx, []Guard{LockDepot(id, false), LockUser(user)}, func(tx *Tx) error {
+				return tx.forgetMember(id, user, slices.Contains(owned, id))
+			})
 			if err != nil {
 				return err
 			}
 		}
-		after = ids[len(ids)-1]
 	}
 }
 
-func (tx *Tx) forgetMember(depot uint64, user string) error {
+// depotsNaming lists depots of others that name a user, some of them, and the
+// user's own.
+func (v *View) depotsNaming(user string) (ids, owned []uint64, err error) {
+	if owned, err = v.DepotsOf(user, 0, reapPage); err != nil {
+		return nil, nil, err
+	}
+	members, err := v.MemberOf(user, 0, reapPage)
+	if err != nil {
+		return nil, nil, err
+	}
+	claims, err := v.ClaimsOf(user, 0, reapPage)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids = append(members, claims...)
+	target, err := v.TargetOf(user)
+	if err != nil {
+		return nil, nil, err
+	}
+	if target != 0 {
+		ids = append(ids, target)
+	}
+	invitations, err := v.Invitations(user, 0, reapPage)
+	for _, i := range invitations {
+		ids = append(ids, i.Depot)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), owned, err
+}
+
+// forgetMember takes a user out of one depot.
+func (tx *Tx) forgetMember(depot uint64, user string, own bool) error {
+	tx.DeleteInvitation(user, depot)
 	d, found, err := tx.Depot(depot)
 	if err != nil || !found {
 		return err
 	}
-	for after := uint64(0); ; {
-		ids, err := tx.SpacesOf(depot, after, reapPage)
-		if err != nil {
+	if !own {
+		if err := tx.forgetCreator(depot, user); err != nil {
 			return err
 		}
-		if len(ids) == 0 {
-			break
+	}
+	old := d
+	without := func(list []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(u string) bool { return Fold(u) == Fold(user) })
+	}
+	d.Users, d.Targets, d.Claims = without(old.Users), without(old.Targets), without(old.Claims)
+	tx.PutDepot(&old, &d)
+	return nil
+}
+
+// forgetCreator takes a user out of the containers of a depot that it made.
+func (tx *Tx) forgetCreator(depot uint64, user string) error {
+	for after := uint64(0); ; {
+		ids, err := tx.SpacesOf(depot, after, reapPage)
+		if err != nil || len(ids) == 0 {
+			return err
 		}
 		for _, id := range ids {
 			c, found, err := tx.Container(id)
@@ -386,13 +438,4 @@ func (tx *Tx) forgetMember(depot uint64, user string) error {
 		}
 		after = ids[len(ids)-1]
 	}
-	old := d
-	d.Users = nil
-	for _, u := range old.Users {
-		if Fold(u) != Fold(user) {
-			d.Users = append(d.Users, u)
-		}
-	}
-	tx.PutDepot(&old, &d)
-	return nil
 }

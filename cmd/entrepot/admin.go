@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -38,9 +39,14 @@ func socketPath(data string) (path string, done func() error, err error) {
 	return "/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + socketName, dir.Close, nil
 }
 
-// face is the operators' face of an open store.
-func (o *opened) face(logins *auth.Service) *admin.Face {
-	deps := admin.Deps{Accounts: o.gateway.Accounts, Applications: o.gateway.Applications, Maintenance: maintenance{o}}
+// face is the administrators' face of an open store. storageURL is where the
+// Swift door is, "" for where a caller is.
+func (o *opened) face(logins *auth.Service, storageURL string, log *slog.Logger) *admin.Face {
+	deps := admin.Deps{
+		Accounts: o.gateway.Accounts, Containers: o.gateway.Containers, Applications: o.gateway.Applications,
+		Credentials: o.gateway.Credentials, Maintenance: maintenance{o},
+		StorageURL: storageURL, Version: version(), Random: rand.Reader, Now: time.Now, Log: log,
+	}
 	if logins != nil {
 		deps.Changed = logins.Forget
 	}
@@ -65,7 +71,7 @@ func (s *server) serveAdmin(ctx context.Context) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("administration socket: %w", err), done())
 	}
-	srv := &http.Server{Handler: s.data.face(s.auth), ReadTimeout: time.Minute, ErrorLog: nil}
+	srv := &http.Server{Handler: s.data.face(s.auth, s.url, s.log), ReadTimeout: time.Minute, ErrorLog: nil}
 	go func() {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("administration socket", "err", err)
@@ -92,8 +98,8 @@ func (p *program) administer(ctx context.Context, method string, params, result 
 	if err != nil {
 		return err
 	}
-	client := &admin.Client{HTTP: &http.Client{Transport: direct{data.face(nil)}}}
-	return errors.Join(client.Call(ctx, method, params, result), data.Close())
+	client := &admin.Client{HTTP: &http.Client{Transport: direct{data.face(nil, "", nil)}}}
+	return errors.Join(exitOf(client.Call(ctx, method, params, result)), data.Close())
 }
 
 func callRunning(ctx context.Context, data, method string, params, result any) error {
@@ -111,7 +117,34 @@ func callRunning(ctx context.Context, data, method string, params, result any) e
 	if err != nil && !errors.As(err, &refused) {
 		err = fmt.Errorf("another process uses %s and does not answer: %w", data, err)
 	}
-	return errors.Join(err, done())
+	return errors.Join(exitOf(err), done())
+}
+
+// exitConflict is the exit code of commands that administer when something
+// exists already or its state forbids what was asked.
+const exitConflict = 6
+
+// refused is an answer of the administrators' face with an exit code.
+type refused struct{ *admin.Failure }
+
+// ExitCode tells scripts what was wrong.
+func (r refused) ExitCode() int {
+	switch r.Status() {
+	case http.StatusNotFound, http.StatusGone:
+		return exitNotFound
+	case http.StatusConflict:
+		return exitConflict
+	}
+	return exitFailed
+}
+
+// exitOf gives a refusal its exit code.
+func exitOf(err error) error {
+	var f *admin.Failure
+	if errors.As(err, &f) {
+		return refused{f}
+	}
+	return err
 }
 
 // direct carries requests to a handler in this process.
@@ -157,8 +190,8 @@ func randomPassword() (auth.Secret, error) { return auth.NewPassword(rand.Reader
 
 // addAdmin makes the first administrator.
 func (s *server) addAdmin(ctx context.Context, password auth.Secret) error {
-	client := &admin.Client{HTTP: &http.Client{Transport: direct{s.data.face(s.auth)}}}
-	return client.Call(ctx, admin.MethodUserAdd, admin.User{
-		Name: adminName, Account: adminName, Role: string(auth.RoleAdmin), Password: password.Reveal(),
+	client := &admin.Client{HTTP: &http.Client{Transport: direct{s.data.face(s.auth, "", s.log)}}}
+	return client.Call(ctx, admin.MethodUserCreate, admin.NewUser{
+		User: adminName, Account: adminName, Roles: []string{string(auth.RoleAdmin)}, Password: password.Reveal(),
 	}, nil)
 }

@@ -47,8 +47,8 @@ func newBench(b *testing.B) *bench {
 	if err := s.build(&secretsFromEnv{}); err != nil {
 		b.Fatal(err)
 	}
-	face := &admin.Client{HTTP: &http.Client{Transport: direct{s.data.face(s.auth)}}}
-	err = face.Call(b.Context(), admin.MethodUserAdd, admin.User{Name: "u", Account: "a", Role: string(auth.RoleOwner), Password: "password"}, nil)
+	face := &admin.Client{HTTP: &http.Client{Transport: direct{s.data.face(s.auth, "", s.log)}}}
+	err = face.Call(b.Context(), admin.MethodUserCreate, admin.NewUser{User: "u", Account: "a", Roles: []string{string(auth.RoleOwner)}, Password: "password"}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -43,6 +43,9 @@ type config struct {
 	// ScrubRate is how many bytes of content are read back in a second to look
 	// for damage; 0: none.
 	ScrubRate int64 `toml:"scrub_rate"` // 10485760
+	// AccountRemovalDelay is how long the data of a deleted account stay before
+	// they are removed.
+	AccountRemovalDelay time.Duration `toml:"account_removal_delay"` // 0
 	// SweepGrace is how long content stays that no record names.
 	SweepGrace time.Duration `toml:"sweep_grace"` // 1h
 
@@ -56,6 +59,7 @@ type config struct {
 	Swift swiftConfig `toml:"swift"`
 	DAV   davConfig   `toml:"dav"`
 	Depot depotConfig `toml:"depot"`
+	RPC   rpcConfig   `toml:"rpc"`
 
 	DuraCloud duraConfig    `toml:"duracloud"`
 	Stores    []storeConfig `toml:"stores"` // beside the primary one
@@ -66,8 +70,14 @@ type logConfig struct {
 	Format string `toml:"format"` // text, json; text
 }
 
-type swiftConfig struct {
+// rpcConfig is the door of the JSON-RPC administration.
+type rpcConfig struct {
 	Allow []string `toml:"allow"` // addresses that this door serves; none: every one
+}
+
+type swiftConfig struct {
+	NoAccountManagement bool     `toml:"no_account_management"` // refuse PUT and DELETE of accounts to administrators too
+	Allow               []string `toml:"allow"`                 // addresses that this door serves; none: every one
 }
 
 type davConfig struct {
@@ -233,7 +243,7 @@ func splitList(s string) []string {
 func (c *config) check() error {
 	for what, list := range map[string][]string{
 		"allow": c.Allow, "trusted_proxies": c.TrustedProxies, "swift.allow": c.Swift.Allow,
-		"dav.allow": c.DAV.Allow, "depot.allow": c.Depot.Allow, "duracloud.allow": c.DuraCloud.Allow,
+		"dav.allow": c.DAV.Allow, "depot.allow": c.Depot.Allow, "rpc.allow": c.RPC.Allow, "duracloud.allow": c.DuraCloud.Allow,
 	} {
 		if _, err := auth.ParseNetworks(list); err != nil {
 			return fmt.Errorf("configuration: %s: %w", what, err)
@@ -256,7 +266,7 @@ func (c *config) check() error {
 			return fmt.Errorf("configuration: depot.host.addresses: %w", err)
 		}
 	}
-	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 {
+	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 || c.AccountRemovalDelay < 0 {
 		return errors.New("configuration: a limit is negative")
 	}
 	return nil

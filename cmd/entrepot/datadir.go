@@ -87,6 +87,7 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax,
 		Stores: c.stores(), Manifests: duracloud.Manifests{}, EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand,
 		DepotLog: time.Duration(c.Depot.LogDays) * 24 * time.Hour, Logger: log,
+		RemovalDelay: c.AccountRemovalDelay,
 	})
 	if err != nil {
 		return nil, err

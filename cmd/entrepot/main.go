@@ -2,8 +2,10 @@
 // REST API, WebDAV and the depot API.
 //
 //	entrepot serve                 starts the gateway
-//	entrepot user add|passwd|list  manages logins
-//	entrepot key add               makes an API key
+//	entrepot account create|list|show|update|delete  manages accounts
+//	entrepot user add|passwd|list|delete|disable|enable|role  manages logins
+//	entrepot key add|list|revoke   manages API keys
+//	entrepot application create|list|delete|grants|allow|stop  manages applications
 //	entrepot depot list|create|…   manages depots over the depot API
 //	entrepot check                 looks for damage
 //	entrepot events                lists what an operator should know
@@ -95,7 +97,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	p.flags.add(root.PersistentFlags())
 	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand())
-	root.AddCommand(p.serveCommand(), p.userCommand(), p.keyCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.accountCommand(), p.userCommand(), p.keyCommand(), p.applicationCommand(), p.configCommand(), p.versionCommand())
 	root.AddCommand(p.depotCommand())
 	return root
 }

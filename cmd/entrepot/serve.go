@@ -20,6 +20,7 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/protocols"
+	"entrepot/protocols/admin"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/depotlist"
 	"entrepot/protocols/duracloud"
@@ -151,7 +152,7 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	if err != nil {
 		return err
 	}
-	swiftFace, err := swift.New(swift.Config{StorageURL: s.config.PublicURL, MaxObjectSize: s.config.MaxObject}, s.data.gateway, s.auth, time.Now)
+	swiftFace, err := swift.New(swift.Config{StorageURL: s.config.PublicURL, MaxObjectSize: s.config.MaxObject, NoAccountManagement: s.config.Swift.NoAccountManagement}, s.data.gateway, s.auth, time.Now)
 	if err != nil {
 		return err
 	}
@@ -167,11 +168,13 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	if err != nil {
 		return err
 	}
+	door := admin.NewDoor(s.data.face(s.auth, s.config.PublicURL, s.log), s.auth)
 	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Ready: s.ready},
 		protocols.Mount{Name: "swift", Face: swiftFace, Allow: networks(s.config.Swift.Allow)},
 		protocols.Mount{Name: "keystone", Face: s.keystone(), Allow: networks(s.config.Swift.Allow)},
 		depotMount, protocols.Mount{Name: "depots", Face: depotlist.New(s.data.gateway.Depots, s.documents, s.auth)},
 		protocols.Mount{Name: "dav", Face: davFace, Allow: networks(s.config.DAV.Allow)},
+		protocols.Mount{Name: "rpc", Face: door, Allow: networks(s.config.RPC.Allow)},
 		protocols.Mount{Name: "duracloud", Face: duraFace, Allow: networks(s.config.DuraCloud.Allow)},
 	)
 	return err

@@ -177,6 +177,9 @@ func (f *Fixture) AddUser(name, account, password string, role auth.Role, groups
 	}
 }
 
+// Hash makes the stored text of a password at the least cost.
+func (f *Fixture) Hash(password string) (string, error) { return cheap().Hash(rand.Reader, password) }
+
 // SetPassword changes a user's password.
 func (f *Fixture) SetPassword(user, password string) {
 	f.tb.Helper()

@@ -17,8 +17,10 @@ import (
 
 // Deps are what the face works with.
 type Deps struct {
-	Accounts   *gateway.Accounts
-	Containers *gateway.Containers
+	Accounts     *gateway.Accounts
+	Containers   *gateway.Containers   // nil: the methods of containers and tickets are not there
+	Applications *gateway.Applications // nil: the methods of applications are not there
+	Credentials  *gateway.Credentials  // goes with Applications
 	// Maintenance looks after the store; nil: its methods are not there.
 	Maintenance Maintenance
 	// Hash makes the stored text of a password; nil: auth.HashPassword. It is
@@ -86,7 +88,7 @@ func (f *Face) answer(w http.ResponseWriter, r *http.Request, local bool) {
 	for i := range in.calls {
 		c := &in.calls[i]
 		result, err := f.do(withBase(r), c, local)
-		if c.notification() && c.bad == nil {
+		if c.notification() && !c.unread() {
 			continue
 		}
 		resp := response{Version: "2.0", ID: c.ID, Result: result}

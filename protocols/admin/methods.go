@@ -82,7 +82,6 @@ func table(d Deps) map[string]method {
 		MethodUserPassword:  {run: with((*Face).setPassword), may: anyone, changes: true},
 		MethodUserList:      {run: with((*Face).listUsers), may: owners},
 		MethodUserGet:       {run: with((*Face).getUser), may: anyone},
-		MethodKeyAdd:        {run: with((*Face).addKey), may: managers, changes: true, local: true},
 	}
 	if d.Containers != nil {
 		t["container.list"] = method{run: with((*Face).listContainers), may: viewers}
@@ -90,6 +89,9 @@ func table(d Deps) map[string]method {
 		t["container.delete"] = method{run: with((*Face).deleteContainer), may: owners, changes: true}
 		t["upload.ticket"] = method{run: with((*Face).uploadTicket), may: anyone, changes: true}
 		t["download.ticket"] = method{run: with((*Face).downloadTicket), may: anyone, changes: true}
+	}
+	if d.Applications != nil && d.Credentials != nil {
+		addApplications(t)
 	}
 	if d.Maintenance != nil {
 		addMaintenance(t)

@@ -44,8 +44,11 @@ type parsed struct {
 
 type call struct {
 	request
-	bad *Failure
+	bad *Failure // not nil: why it is not carried out
 }
+
+// unread tells what is no call at all.
+func (c *call) unread() bool { return c.bad != nil && c.bad.Code == codeInvalid }
 
 // parse reads a body. The error is a *Failure: -32700 where it is no JSON,
 // -32600 where it is no call, an empty batch or too large a one.
@@ -60,7 +63,7 @@ func parse(body []byte) (parsed, error) {
 	}
 	if raw[0] != '[' {
 		c := decode(raw)
-		if c.bad != nil {
+		if c.unread() {
 			return parsed{}, c.bad
 		}
 		return parsed{calls: []call{c}}, nil
