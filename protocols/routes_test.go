@@ -299,6 +299,8 @@ type words struct {
 func refusals() map[string]words {
 	common := words{none: 401, wrong: 401, expired: 401, other: 403, readOnly: 403, address: 403}
 	return map[string]words{"keystone": common, "swift": common, "dav": common, "duracloud": common,
+		// A refusal stands in the answer.
+		"rpc": {none: 401, wrong: 401, expired: 401, other: 200, readOnly: 200, address: 403},
 		// Everybody has a list of his own: what is refused is not in it.
 		"depots": {none: 401, wrong: 401, expired: 401, readOnly: 404, address: 403}}
 }
