@@ -27,6 +27,7 @@ type bench struct {
 	url    string
 	token  string
 	client *http.Client
+	data   string // its directory
 
 	handler http.Handler
 }
@@ -63,7 +64,7 @@ func newBench(b *testing.B) *bench {
 			b.Error(err)
 		}
 	})
-	w := &bench{b: b, url: s.url, client: newClient(), handler: s.front.Handler()}
+	w := &bench{b: b, url: s.url, data: c.Data, client: newClient(), handler: s.front.Handler()}
 	resp := w.do(http.MethodGet, "/auth/v1.0", nil, "X-Auth-User", "a:u", "X-Auth-Key", "password")
 	w.token = resp.Header.Get("X-Auth-Token")
 	w.do(http.MethodPut, "/v1/AUTH_a/c", nil)

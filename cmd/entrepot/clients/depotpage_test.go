@@ -99,3 +99,26 @@ func TestDepotCommandLineReachesAServedGateway(t *testing.T) {
 		t.Errorf("a space that WebDAV made: %s", got)
 	}
 }
+
+// The settings that the page of operations shows are understood.
+func TestDepotSettingsOfTheOperationsPageAreUnderstood(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```toml\n.*?(\\[depot\\]\n.*?)```").FindSubmatch(page)
+	if block == nil {
+		t.Fatal("docs/operations.md shows no settings of the depot API")
+	}
+	file := filepath.Join(t.TempDir(), "entrepot.toml")
+	if err := os.WriteFile(file, block[1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	printed := command{args: []string{binary, "config", "--config", file}}.must(t)
+	for _, line := range []string{`big_int = "i8"`, "log_days = 90", `url = "https://us.example.org/"`} {
+		if !strings.Contains(printed, line) {
+			t.Errorf("%s is not among\n%s", line, printed)
+		}
+	}
+}
