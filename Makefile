@@ -28,7 +28,7 @@ CRASHTIME ?= 30m
 BENCH ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help go build run test e2e check lint race fuzz bench cover golden crash
+.PHONY: help go build run test e2e check lint race fuzz bench peers cover golden crash
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,8 +70,15 @@ fuzz: go ## every fuzz target for FUZZTIME, by default 20s
 		done; \
 	done
 
-bench: go ## benchmarks that match BENCH, by default all, for BENCHTIME each
+bench: go ## benchmarks that match BENCH, by default all, for BENCHTIME each; then peers
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
+	@$(MAKE) --no-print-directory peers
+
+peers: go ## WebDAV servers that are installed here and ours, under one load
+	@mkdir -p $(OUT)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/entrepot ./cmd/entrepot
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/peerbench ./cmd/peerbench
+	$(OUT)/peerbench -entrepot $(OUT)/entrepot
 
 cover: go ## statements that the tests reach, over all packages
 	@mkdir -p $(OUT)
