@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"entrepot/auth"
 	"entrepot/gateway/errs"
 )
 
@@ -28,8 +29,12 @@ const MaxProblems = 1000
 // also through other static large objects. Those that are gone already count
 // as missing, those that the caller may not delete as problems; then the
 // manifest goes all the same. An object of another kind is a problem with
-// errs.Invalid and stays. A link is not followed.
+// errs.Invalid and stays. A link is not followed. A caller who may not delete
+// the manifest is refused as a whole.
 func (o *Objects) DeleteManifest(ctx context.Context, ref Ref) (Deletion, error) {
+	if _, err := o.locate(ctx, auth.PrincipalOf(ctx), ref); err != nil && errs.Of(err) != errs.NotFound {
+		return Deletion{}, err
+	}
 	d := &deletion{objects: o}
 	d.manifest(ctx, ref, 0)
 	return d.out, ctx.Err()

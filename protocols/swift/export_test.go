@@ -3,6 +3,8 @@ package swift
 import (
 	"net/http"
 	"time"
+
+	"entrepot/gateway"
 )
 
 // What the tests of package swift_test look at.
@@ -31,6 +33,8 @@ var (
 	Sentences      = sentences
 	DeleteLines    = deleteLines
 	DeleteTarget   = deleteTarget
+	ParseManifest  = parseManifest
+	RawManifest    = rawManifest
 )
 
 // Cause names a row of Answers.
@@ -56,4 +60,9 @@ func PresentSigned(query string, h http.Header) bool {
 		q.present(h, "object", time.Unix(0, 0))
 	}
 	return ok
+}
+
+// LinkOf reads the headers of a PUT of a link into an account.
+func LinkOf(r *http.Request, account string) (gateway.Link, error) {
+	return linkOf(r, &call{Ref: gateway.Ref{Account: account}})
 }

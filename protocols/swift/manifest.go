@@ -114,8 +114,9 @@ func (p *manifestParser) entry() (s gateway.Segment, size int64, fault string, e
 			return s, size, "", err
 		}
 		switch _, seen := values[key]; {
-		case seen:
+		case seen && (len(twice) == 0 || twice[len(twice)-1] != key) && len(twice) < 16:
 			twice = append(twice, key)
+		case seen:
 		case len(values) < 16:
 			values[key] = value
 		default:

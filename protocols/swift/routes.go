@@ -52,5 +52,10 @@ func storageRules(root string) []httpkit.Rule {
 		{Path: account + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
 		{Path: container + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
 		{Path: object + "?extract-archive=tar", Methods: "PUT", Access: httpkit.Entries},
+		{Path: object + "?multipart-manifest=put", Methods: "PUT", Access: httpkit.Caller},
+		{Path: object + "?multipart-manifest=get", Methods: "GET HEAD COPY", Access: httpkit.Caller},
+		{Path: object + "?multipart-manifest=get&format=raw", Methods: "GET HEAD", Access: httpkit.Caller},
+		{Path: object + "?multipart-manifest=delete", Methods: "DELETE", Access: httpkit.Caller},
+		{Path: object + "?symlink=get", Methods: "GET HEAD COPY", Access: httpkit.Caller},
 	}
 }
