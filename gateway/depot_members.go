@@ -122,6 +122,9 @@ func (d *Depots) Assign(ctx context.Context, user string, id uint64, call DepotC
 			}
 			return nil
 		}
+		if record.Account != "" { // the default depot of an account waits for its owner
+			return errDepotNotFound
+		}
 		owner, err := d.ownerOf(tx, user, version, now)
 		if errs.ReasonOf(err) == errs.NoUser {
 			err = errNoDepotForUser

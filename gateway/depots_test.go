@@ -359,3 +359,16 @@ func TestStrangersCannotFillTheCallLog(t *testing.T) {
 		t.Errorf("%d lines of strangers, %v", len(list), err)
 	}
 }
+
+func TestDefaultDepotThatWaitsForAnOwnerIsNotGivenAway(t *testing.T) {
+	f := gatewaytest.New(t)
+	if _, err := f.Gateway.Accounts.Create(f.Ctx("admin"), "press", gateway.AccountChange{}); err != nil {
+		t.Fatal(err)
+	}
+	for id := uint64(1); id < 20; id++ {
+		if err := f.Gateway.Depots.Assign(f.Operator(), "stranger", id, test); err == nil {
+			t.Errorf("depot %d was given to a stranger", id)
+		}
+	}
+	isSound(t, f)
+}

@@ -343,11 +343,11 @@ func needsOfDepot(row, value []byte) ([]need, error) {
 		return nil, err
 	}
 	var needs []need
+	if d.Account != "" || d.Owner != "" {
+		needs = append(needs, need{key: accountKey(d.Account), reason: "its account " + d.Account + " does not exist"})
+	}
 	if d.Owner != "" {
-		needs = []need{
-			{key: accountKey(d.Account), reason: "its account " + d.Account + " does not exist"},
-			{key: userKey(Fold(d.Owner)), reason: "its owner " + d.Owner + " does not exist"},
-		}
+		needs = append(needs, need{key: userKey(Fold(d.Owner)), reason: "its owner " + d.Owner + " does not exist"})
 	}
 	lock := []Guard{LockDepot(d.ID, false)}
 	depotIndexes(&d, func(k kv.Key) {

@@ -38,7 +38,7 @@ func (p *program) depotCommand() *cobra.Command {
 	for _, sub := range depotSubcommands() {
 		cmd.AddCommand(p.depotSubcommand(conn, sub))
 	}
-	cmd.AddCommand(p.depotMethods(conn), p.depotDescribe(conn))
+	cmd.AddCommand(p.depotMethods(conn), p.depotDescribe(conn), p.depotLog(conn))
 	return cmd
 }
 

@@ -21,6 +21,7 @@ type Deps struct {
 	Containers   *gateway.Containers   // nil: the methods of containers and tickets are not there
 	Applications *gateway.Applications // nil: the methods of applications are not there
 	Credentials  *gateway.Credentials  // goes with Applications
+	Depots       *gateway.Depots       // nil: depot.calls is not there
 	// Maintenance looks after the store; nil: its methods are not there.
 	Maintenance Maintenance
 	// Hash makes the stored text of a password; nil: auth.HashPassword. It is

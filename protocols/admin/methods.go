@@ -93,6 +93,9 @@ func table(d Deps) map[string]method {
 	if d.Applications != nil && d.Credentials != nil {
 		addApplications(t)
 	}
+	if d.Depots != nil {
+		t[MethodDepotCalls] = method{run: with((*Face).depotCalls), may: managers}
+	}
 	if d.Maintenance != nil {
 		addMaintenance(t)
 	}
