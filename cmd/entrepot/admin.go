@@ -91,6 +91,9 @@ func (p *program) administer(ctx context.Context, method string, params, result 
 	if err != nil {
 		return errUsage{err}
 	}
+	if running(ctx, c.Data) { // opening the store would wait for its lock first
+		return callRunning(ctx, c.Data, method, params, result)
+	}
 	data, err := open(ctx, c, quiet(), nil)
 	if errors.Is(err, kv.ErrInUse) {
 		return callRunning(ctx, c.Data, method, params, result)
@@ -100,6 +103,19 @@ func (p *program) administer(ctx context.Context, method string, params, result 
 	}
 	client := &admin.Client{HTTP: &http.Client{Transport: direct{data.face(nil, "", nil)}}}
 	return errors.Join(exitOf(client.Call(ctx, method, params, result)), data.Close())
+}
+
+// running tells whether a gateway answers on the data directory's socket.
+func running(ctx context.Context, data string) bool {
+	path, done, err := socketPath(data)
+	if err != nil {
+		return false
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err == nil {
+		err = conn.Close()
+	}
+	return errors.Join(err, done()) == nil
 }
 
 func callRunning(ctx context.Context, data, method string, params, result any) error {

@@ -3,9 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,9 +26,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"gateway": startGateway,
-			"put":     func(ts *testscript.TestScript, _ bool, args []string) { putFile(ts, args) },
-			"value":   keepOutput,
+			"gateway":  startGateway,
+			"put":      func(ts *testscript.TestScript, _ bool, args []string) { putFile(ts, args) },
+			"value":    keepOutput,
+			"exitcode": func(ts *testscript.TestScript, neg bool, args []string) { wantExitCode(ts, args) },
 		},
 	})
 }
@@ -62,12 +67,44 @@ func startGateway(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("the gateway was not ready: exit code %d", <-ended)
 }
 
-// keepOutput is "value NAME": the last output, without its line end, in $NAME.
-func keepOutput(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: value NAME")
+// wantExitCode is "exitcode N ARGUMENTS...": entrepot ends with N, and says why
+// unless N is 0.
+func wantExitCode(ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exitcode N ARGUMENTS...")
 	}
-	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+	err := ts.Exec("entrepot", args[1:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("entrepot %s ended with %d, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+	if said := ts.ReadFile("stderr"); got != 0 && !strings.HasPrefix(said, "entrepot: ") {
+		ts.Fatalf("entrepot says nothing of its failure: %q", said)
+	}
+}
+
+// keepOutput is "value NAME [PATTERN]": the last output, without its line end,
+// or the first group of a regular expression in it, in $NAME.
+func keepOutput(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: value NAME [PATTERN]")
+	}
+	text := strings.TrimSpace(ts.ReadFile("stdout"))
+	if len(args) == 2 {
+		found := regexp.MustCompile(args[1]).FindStringSubmatch(text)
+		if len(found) < 2 {
+			ts.Fatalf("%s does not match %q", args[1], text)
+		}
+		text = found[1]
+	}
+	ts.Setenv(args[0], text)
 }
 
 // putFile is "put PATH TEXT": writes a file of the script's directory without
