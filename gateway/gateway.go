@@ -44,6 +44,10 @@ type Config struct {
 	// Manifests writes the manifests that are made in the background; nil: there
 	// are none.
 	Manifests ManifestWriter
+	// VerifyEvery is how often the content of each container is compared with
+	// its records, and a report written; default 30 days, negative: only when
+	// it is asked for.
+	VerifyEvery time.Duration
 	// DepotLog is how long lines of the depot API's log are kept; 0: 90 days,
 	// negative: for ever. DepotLogFlush is how often they are written down;
 	// default 1 s.
@@ -67,6 +71,9 @@ func (c Config) withDefaults() Config {
 		c.TrafficFlush = 5 * time.Second
 	}
 	c.Stores = withPrimary(c.Stores)
+	if c.VerifyEvery == 0 {
+		c.VerifyEvery = 30 * 24 * time.Hour
+	}
 	if c.DepotLog == 0 {
 		c.DepotLog = 90 * 24 * time.Hour
 	}

@@ -24,11 +24,12 @@ const (
 
 // jobs does what is queued for the background, one job of each kind at a time.
 type jobs struct {
-	core *core
-	stop context.CancelFunc
-	wake chan struct{}
-	done sync.WaitGroup
-	busy sync.Mutex // held by who does jobs
+	core    *core
+	stop    context.CancelFunc
+	wake    chan struct{}
+	done    sync.WaitGroup
+	busy    sync.Mutex  // held by who does jobs
+	planned store.Stamp // when comparisons were planned last; of the goroutine
 }
 
 func startJobs(ctx context.Context, c *core) *jobs {
@@ -42,6 +43,9 @@ func startJobs(ctx context.Context, c *core) *jobs {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
+				if err := j.schedule(ctx); err != nil && ctx.Err() == nil {
+					c.cfg.Logger.WarnContext(ctx, "planning comparisons", "err", err)
+				}
 			case <-j.wake:
 			}
 			if err := j.run(ctx); err != nil && ctx.Err() == nil {
@@ -70,7 +74,7 @@ func (j *jobs) close() {
 func (j *jobs) run(ctx context.Context) error {
 	j.busy.Lock()
 	defer j.busy.Unlock()
-	for _, kind := range []store.JobKind{store.JobManifest, store.JobVerify, store.JobRestore} {
+	for _, kind := range store.JobKinds() {
 		for {
 			job, found, err := j.core.store.TakeJob(ctx, kind, jobLease)
 			if err != nil {
@@ -94,6 +98,8 @@ func (j *jobs) do(ctx context.Context, job *store.Job) error {
 	switch job.Kind {
 	case store.JobManifest:
 		err = s.writeManifest(ctx, job)
+	case store.JobVerify:
+		err = s.verify(ctx, job)
 	}
 	switch {
 	case ctx.Err() != nil:

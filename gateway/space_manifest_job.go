@@ -20,6 +20,12 @@ type ManifestWriter interface {
 	Begin(b []byte, form string) (head []byte, contentType string, err error)
 	// Append appends lines of items.
 	Append(b []byte, form, space string, items []ManifestItem) []byte
+	// BeginIntegrity appends what stands before the first row of a report on
+	// integrity, and tells the content type.
+	BeginIntegrity(b []byte) (head []byte, contentType string)
+	// AppendIntegrity appends rows of a report; first tells that none went
+	// before.
+	AppendIntegrity(b []byte, first bool, rows []IntegrityRow) []byte
 }
 
 // writeManifest does a job that RequestManifest queued.

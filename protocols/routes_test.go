@@ -204,7 +204,7 @@ func (a asked) target() string {
 	if a.method == "MKCOL" {
 		path = strings.NewReplacer("{container}/{object}", "box/fresh", "{container}", "fresh", "{object}", "fresh").Replace(path)
 	}
-	path = strings.NewReplacer("{account}", "test", "{container}", "box", "{object}", "a.txt", "{other}", "2", "{day}", "1700000000000", "{depot}", "99").Replace(path)
+	path = strings.NewReplacer("{account}", "test", "{container}", "box", "{object}", "a.txt", "{other}", "2", "{day}", "1700000000000", "{depot}", "99", "{task}", "noop").Replace(path)
 	if a.Door == "dav" && path != "/" {
 		path = strings.Replace(path, "/dav/", "/dav/@test/", 1) // whoever asks
 	}

@@ -230,6 +230,7 @@ func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
 	}
 	tx.tx.Delete(counterKey(CountContainerExpiring, u64(id)))
 	tx.tx.Delete(counterKey(CountContainerMarkers, u64(id)))
+	tx.tx.Delete(integrityKey(id))
 	if _, err := tx.tx.DeleteRange(kv.Prefix(tableSamples, containerSamples(id)), 100_000); err != nil {
 		return false, err
 	}

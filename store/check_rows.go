@@ -31,7 +31,7 @@ func tableName(t kv.Table) string {
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
 		tableSnapshots: "snapshot", tableSamples: "sample", tableVersions: "version",
-		tableFormer: "former container", tableArchive: "archived journal", tableAdminLog: "administration", tableDepotTarget: "target of user",
+		tableFormer: "former container", tableArchive: "archived journal", tableIntegrity: "integrity", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call",
 		tableThrottle:   "wrong passwords", tableApplications: "application", tableAllowed: "allowed application",
@@ -299,7 +299,7 @@ func checkQueue(row []byte) error {
 		ok = n > 8
 	case queueExpireVersion:
 		ok = n > 17
-	case queueAccount, byte(JobManifest), byte(JobVerify), byte(JobRestore):
+	case queueAccount, byte(JobManifest), byte(JobVerify):
 		ok = n > 0
 	default:
 		return fmt.Errorf("there is no work of kind %d", row[0])
@@ -371,6 +371,11 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 		_, err = decodeJournal(beID(row), Stamp(beID(row[8:])), value)
 	case tableFormer:
 		err = checkFormer(row, value)
+	case tableIntegrity:
+		if len(row) != 8 {
+			return errRow
+		}
+		_, err = decodeIntegrity(value)
 	case tableArchive:
 		err = checkArchive(row, value)
 	case tableDepotLog:

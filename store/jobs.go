@@ -33,10 +33,10 @@ type JobKind byte
 const (
 	JobManifest JobKind = 24 // write a manifest; name: account/item to be, option: its form
 	JobVerify   JobKind = 25 // compare a container with what it should hold; name: its id, option: "" or "all"
-	JobRestore  JobKind = 26 // make a container of a snapshot; name: account/container to be, option: the snapshot
 )
 
-func jobKinds() []JobKind { return []JobKind{JobManifest, JobVerify, JobRestore} }
+// JobKinds lists the kinds.
+func JobKinds() []JobKind { return []JobKind{JobManifest, JobVerify} }
 
 func (j *Job) key() kv.Key { return queueKey(byte(j.Kind), j.Due, []byte(j.Name)) }
 

@@ -54,8 +54,9 @@ const (
 	tableInvited     kv.Table = 56 // depot user → empty; whom a depot invited
 	tableDepotCalls  kv.Table = 57 // time random → DepotCall; log of the depot API
 
-	tableFormer  kv.Table = 60 // account · container name · id → time; containers that had the name, for their journals
-	tableArchive kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
+	tableFormer    kv.Table = 60 // account · container name · id → time; containers that had the name, for their journals
+	tableArchive   kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
+	tableIntegrity kv.Table = 62 // id → Integrity; how the last comparison with the records ended
 
 	tableThrottle     kv.Table = 33 // counter → Strike; what was counted about wrong passwords
 	tableApplications kv.Table = 34 // application → Application
@@ -372,7 +373,7 @@ func Covers(held []Guard, k kv.Key) bool {
 	}
 	switch k.Table {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
-		tableFormer, tableArchive, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableThrottle, tableAdminLog, tableDepotCalls:
+		tableFormer, tableArchive, tableIntegrity, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableThrottle, tableAdminLog, tableDepotCalls:
 		return true
 	case tableObjects, tableHistory, tableVersions, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {

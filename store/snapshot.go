@@ -27,7 +27,10 @@ type Snapshot struct {
 	Epoch     uint64
 	Created   Stamp
 	User      string
-	unknown   []byte
+	// What a preservation client is told of it; counted when it was taken.
+	Description  string
+	Items, Bytes int64
+	unknown      []byte
 }
 
 func (s *Snapshot) encode() []byte {
@@ -35,6 +38,9 @@ func (s *Snapshot) encode() []byte {
 	w.Uint(1, s.Epoch)
 	w.Int(2, int64(s.Created))
 	w.String(3, s.User)
+	w.String(30, s.Description)
+	w.Int(31, s.Items)
+	w.Int(32, s.Bytes)
 	w.Raw(s.unknown)
 	return w.Finish()
 }
@@ -49,6 +55,12 @@ func decodeSnapshot(id uint64, name string, b []byte) (s Snapshot, err error) {
 			s.Created = Stamp(f.Int())
 		case 3:
 			s.User = f.String()
+		case 30:
+			s.Description = f.String()
+		case 31:
+			s.Items = f.Int()
+		case 32:
+			s.Bytes = f.Int()
 		default:
 			return false
 		}
@@ -329,3 +341,7 @@ func (v *View) ObjectAt(id uint64, name string, epoch uint64) (o Object, found b
 	p, err := decodeHistory(page.Items[0].Row, page.Items[0].Value)
 	return p.Object, err == nil && epoch < p.Ended, err
 }
+
+// DescribeSnapshot writes the record of a snapshot that is there again, with
+// another description.
+func (tx *Tx) DescribeSnapshot(s *Snapshot) { tx.tx.Put(snapshotKey(s.Container, s.Name), s.encode()) }

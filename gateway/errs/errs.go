@@ -82,6 +82,7 @@ const (
 	NoDepotForUser Reason = "no depot for user"   // NotFound: the user is unknown or owns no depot
 	NoSnapshot     Reason = "no snapshot"         // NotFound
 	NoStore        Reason = "no store"            // NotFound: an account has no such further store
+	NoReport       Reason = "no report"           // NotFound: nothing was compared yet
 	HasSnapshots   Reason = "has snapshots"       // Forbidden: snapshots of it would be lost
 	HasVersions    Reason = "has versions"        // Conflict: versions of its objects would be lost
 	BadVersion     Reason = "bad version"         // Invalid: no name of a version, or a container without versions

@@ -66,6 +66,9 @@ func New(cfg Config, gw *gateway.Gateway, logins *auth.Service, log *slog.Logger
 // Routes registers the door's paths on r, which must neither clean paths nor
 // decode them (SkipClean and UseEncodedPath): content IDs hold what they like.
 func (f *Face) Routes(r *mux.Router) {
+	cookies := f.cfg.Prefix + "/aux/cookies"
+	r.Path(cookies).Handler(httpkit.WithRules(http.HandlerFunc(f.serveCookies),
+		httpkit.Rule{Path: cookies, Methods: httpkit.AnyMethod, Access: httpkit.Public}))
 	r.MatcherFunc(func(r *http.Request, _ *mux.RouteMatch) bool {
 		rest, ok := strings.CutPrefix(r.URL.EscapedPath(), f.cfg.Prefix)
 		return ok && (rest == "" || rest[0] == '/')

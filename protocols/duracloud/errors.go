@@ -98,6 +98,7 @@ var table = map[cause]row{
 	{errs.NotFound, errs.NoObject}:    {status: http.StatusNotFound, cause: noItem},
 	{errs.NotFound, errs.NoAccount}:   {status: http.StatusNotFound, cause: noSpace},
 	{errs.NotFound, errs.NoStore}:     {status: http.StatusNotFound, fixed: "No such store exists"},
+	{errs.NotFound, errs.NoSnapshot}:  {status: http.StatusNotFound, fixed: "There is no such snapshot."},
 	{errs.Exists, ""}:                 {status: http.StatusConflict, fixed: "It exists already"},
 	{errs.Conflict, ""}:               {status: http.StatusConflict, fixed: "It was changed meanwhile"},
 	{errs.Precondition, ""}:           {status: http.StatusPreconditionFailed, fixed: "Precondition Failed"},

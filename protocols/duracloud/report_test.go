@@ -38,13 +38,17 @@ func nextDay(t *testing.T, f *gatewaytest.Fixture) {
 	f.Clock.Advance(24 * time.Hour)
 }
 
-// sampled is a gateway whose clock began on 4 March 2024, 10:00 UTC, a Monday,
-// with samples of that day (100 bytes, 1 item) and the next (201 bytes, 2).
+// sampled is a gateway whose clock began on 3 March 2024, 10:00 UTC,
+// with samples of 4 March 2024 (100 bytes, 1 item), a Monday, and of the next
+// day (201 bytes, 2). Only contents of before are changed while samples are
+// taken, which the store does by itself, too.
 func sampled(t *testing.T) (*gatewaytest.Fixture, http.Handler) {
 	clock := gatewaytest.NewClock()
 	clock.Advance(time.Date(2024, 3, 3, 10, 0, 0, 0, time.UTC).Sub(gatewaytest.Start()))
 	f := fixture(t, gatewaytest.Options{Clock: clock})
-	nextDay(t, f)
+	if err := f.Store.SampleUsage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	ctx := f.Ctx("admin")
 	ref := gateway.Ref{Account: "acme", Container: "cars"}
 	if _, err := f.Gateway.Spaces.Create(ctx, ref); err != nil {
@@ -53,14 +57,12 @@ func sampled(t *testing.T) (*gatewaytest.Fixture, http.Handler) {
 	if err := f.Gateway.Trees.MakeFolder(ctx, gateway.Ref{Account: "acme", Container: "cars", Object: "folder"}, gateway.Conditions{}); err != nil {
 		t.Fatal(err) // a marker: counted nowhere
 	}
-	for i, n := range []int{100, 101} {
+	for i, n := range []int{100, 101} { // each on the evening before its sample
 		ref.Object = fmt.Sprint("item", i)
-		if i > 0 {
-			clock.Advance(24 * time.Hour)
-		}
 		if _, err := f.Gateway.Objects.Put(ctx, ref, strings.NewReader(strings.Repeat("x", n)), gateway.PutOptions{Item: true, Size: -1}); err != nil {
 			t.Fatal(err)
 		}
+		clock.Advance(24 * time.Hour)
 		if err := f.Store.SampleUsage(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -75,9 +77,9 @@ func TestReportsAreMadeOfDailySamples(t *testing.T) {
 		`{"timestamp":1709683199000,"accountId":"acme","storeId":"1","byteCount":201,"objectCount":2}]`
 	for path, want := range map[string]string{
 		"/report/space/cars?groupBy=week&start=1709510400000&end=1710115199000": week,
-		"/report/space/cars?groupBy=MONTH":                                      week,
-		"/report/store":                                                         days,
-		"/report/store?groupBy=day&end=1709510400000":                           days[:strings.Index(days, "},")+1] + "]",
+		"/report/space/cars?groupBy=MONTH&start=1709510400000":                  week,
+		"/report/store?start=1709510400000":                                     days,
+		"/report/store?groupBy=day&start=1709510400000&end=1709510400000":       days[:strings.Index(days, "},")+1] + "]",
 		"/report/store/1709546400000":                                           `[{"timestamp":1709510400000,"accountId":"acme","spaceId":"cars","storeId":"1","byteCount":100,"objectCount":1}]`,
 		"/report/store/1700000000000":                                           `[]`,
 		"/report/store?storeID=2":                                               `[]`,

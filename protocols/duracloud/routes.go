@@ -17,6 +17,9 @@ func (f *Face) rules() []httpkit.Rule {
 		rule("/report/space/{container}", "GET HEAD"),
 		rule("/report/store", "GET HEAD"),
 		rule("/report/store/{day}", "GET HEAD"),
+		rule("/bit-integrity/{container}", "GET HEAD"),
+		rule("/task", "GET HEAD"),
+		rule("/task/{task}", "POST"),
 		rule("/{container}", "GET HEAD PUT DELETE"),
 		rule("/{container}/{object}", "GET HEAD PUT POST DELETE"),
 	}

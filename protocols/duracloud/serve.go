@@ -181,7 +181,20 @@ func fixed(c *call, first, rest string) (res resource, ok bool) {
 		res, name := reportResource(rest)
 		c.space = name
 		return res, true
-	case "init", "security", "bit-integrity", "task", "aux":
+	case "bit-integrity":
+		return one(reader("spaces.Integrity", (*Face).getIntegrity)), true
+	case "task":
+		c.item = strings.TrimSuffix(rest, "/")
+		switch {
+		case c.item == "":
+			return reader("spaces.Tasks", (*Face).getTasks), true
+		case strings.Contains(c.item, "/"):
+			return nil, true
+		}
+		return resource{http.MethodPost: {"spaces.Task", (*Face).postTask}}, true
+	case "aux":
+		return nil, true // see serveCookies
+	case "init", "security":
 		return resource{}, true
 	}
 	return nil, false
