@@ -86,6 +86,7 @@ type davConfig struct {
 	PublicHosts   []string      `toml:"public_hosts"`   // further authorities in Destination and If
 	ReadOnly      bool          `toml:"read_only"`      //
 	PartialUpdate bool          `toml:"partial_update"` // PATCH of parts of files
+	Chunking      bool          `toml:"chunking"`       // Nextcloud's uploads in pieces, and its paths
 	InfinityLimit int           `toml:"infinity_limit"` // resources that Depth infinity lists; 10000
 	LockDefault   time.Duration `toml:"lock_default"`   // 1h
 	LockMax       time.Duration `toml:"lock_max"`       // 24h
@@ -305,7 +306,7 @@ func (c *config) front() protocols.Config {
 func (c *config) dav() dav.Config {
 	return dav.Config{
 		Prefix: c.DAV.Prefix, PublicHosts: c.DAV.PublicHosts, TrustedProxies: networks(c.TrustedProxies),
-		InfinityLimit: c.DAV.InfinityLimit, ReadOnly: c.DAV.ReadOnly, Partial: c.DAV.PartialUpdate,
+		InfinityLimit: c.DAV.InfinityLimit, ReadOnly: c.DAV.ReadOnly, Partial: c.DAV.PartialUpdate, Chunking: c.DAV.Chunking,
 	}
 }
 

@@ -47,6 +47,10 @@ type Config struct {
 	// Partial serves PATCH with an X-Update-Range: a part of a file is
 	// replaced. It is for the few clients that ask for it.
 	Partial bool
+	// Chunking serves Nextcloud's chunked upload at /remote.php/dav/uploads,
+	// and the tree at /remote.php/dav/files, each below the caller's login. It
+	// needs Alone to be off.
+	Chunking bool
 	// ReadOnly refuses every change, and announces compliance class 1 only.
 	ReadOnly bool
 }

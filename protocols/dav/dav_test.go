@@ -113,7 +113,7 @@ func TestClientSequences(t *testing.T) {
 // TestVectors runs the table of answers that the door owes its clients: with
 // what is off by default off, and on.
 func TestVectors(t *testing.T) {
-	for name, cfg := range map[string]dav.Config{"as shipped": {}, "with extensions": {Partial: true}} {
+	for name, cfg := range map[string]dav.Config{"as shipped": {}, "with extensions": {Partial: true, Chunking: true}} {
 		t.Run(name, func(t *testing.T) {
 			protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
 				f := newFixture(t, cfg)
@@ -134,7 +134,7 @@ func TestVectors(t *testing.T) {
 // The scripts of what settings switch on.
 func TestScriptsOfExtensions(t *testing.T) {
 	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
-		f := newFixture(t, dav.Config{Partial: true})
+		f := newFixture(t, dav.Config{Partial: true, Chunking: true})
 		return protocoltest.Fixture{Handler: httpkitEvents(f.handler), Advance: func(d time.Duration) { f.Clock.Advance(d) }}
 	}, "testdata/extensions/*.txt")
 }

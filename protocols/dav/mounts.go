@@ -24,6 +24,8 @@ type mount struct {
 	bearer bool
 	// login is set where the first segment below path is the caller's login.
 	login bool
+	// uploads is where the pieces of uploads are put, instead of a tree.
+	uploads bool
 }
 
 // mountsOf lists the places at which the tree hangs. The first is the one that
@@ -33,9 +35,11 @@ func mountsOf(cfg Config) []mount {
 	if cfg.Alone {
 		return list
 	}
-	return append(list,
-		mount{path: "/v2/dav", bearer: true},
-		mount{path: "/backup", part: "backup"})
+	list = append(list, mount{path: "/v2/dav", bearer: true}, mount{path: "/backup", part: "backup"})
+	if cfg.Chunking {
+		list = append(list, mount{path: cloudFiles, login: true}, mount{path: cloudUploads, login: true, uploads: true})
+	}
+	return list
 }
 
 // covers tells whether an escaped path lies at or below the mount.
@@ -77,6 +81,9 @@ func (f *Face) split(who auth.Principal, escaped string) (p httpkit.DavPath, pre
 		return p, "", err
 	}
 	prefix = m.path
+	if m.uploads {
+		return p, prefix, errs.New("dav.path", errs.NotFound, "", "uploads are no tree")
+	}
 	if m.login {
 		if prefix, err = loginPrefix(m, who, escaped); err != nil {
 			return p, prefix, err
@@ -113,6 +120,9 @@ func (m *mount) challenges() []string {
 func (f *Face) appendHref(out []byte, q *request, ref gateway.Ref) []byte {
 	named := ref.Account != q.who.Account || (q.named && ref.Account == q.ref.Account)
 	prefix := q.prefix
+	if q.mount.uploads && ref.Container == gateway.UploadsContainer {
+		return httpkit.AppendDavHref(out, prefix, false, uploadRef(ref))
+	}
 	if part := q.mount.part; part != "" && (named || ref.Container != part) {
 		prefix = f.cfg.Prefix
 	}

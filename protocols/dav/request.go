@@ -84,6 +84,13 @@ func (f *Face) handle(w http.ResponseWriter, r *http.Request) (*request, error) 
 	case !ok:
 		return q, errs.New("dav.method", errs.Invalid, methodUnknown, "this method is not known")
 	}
+	if q.mount.uploads {
+		event.Account, event.Container = q.who.Account, gateway.UploadsContainer
+		if m.write && f.cfg.ReadOnly {
+			return q, errs.New("dav.write", errs.Forbidden, "", "this drive is read-only")
+		}
+		return q, f.chunks(q, r.URL.EscapedPath())
+	}
 	p, prefix, err := f.split(q.who, r.URL.EscapedPath())
 	if err != nil {
 		return q, err

@@ -18,7 +18,14 @@ func (m *mount) rules(further ...string) []httpkit.Rule {
 	root := m.path + "/"
 	paths := []string{root, root + "{container}", root + "{container}/{object}"}
 	methods := []string{readMethods, treeMethods, treeMethods}
-	if m.part != "" {
+	switch {
+	case m.uploads:
+		root += "{login}/{upload}"
+		paths, methods = []string{root, root + "/{piece}"}, []string{"MKCOL DELETE PROPFIND", "PUT MOVE DELETE PROPFIND"}
+	case m.login:
+		root += "{login}/"
+		paths = []string{root, root + "{container}", root + "{container}/{object}"}
+	case m.part != "":
 		paths, methods = []string{m.path, root + "{object}"}, []string{treeMethods, treeMethods}
 	}
 	var rules []httpkit.Rule
