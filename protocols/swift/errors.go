@@ -108,6 +108,7 @@ var answers = map[cause]row{
 // sentences are the pages of statuses: title and sentence, as Swift has them.
 var sentences = map[int][2]string{
 	http.StatusAccepted:                     {"Accepted", "The request is accepted for processing."},
+	http.StatusMovedPermanently:             {"Moved Permanently", "The resource has moved permanently."},
 	http.StatusBadRequest:                   {"Bad Request", "The server could not comply with the request since it is either malformed or otherwise incorrect."},
 	http.StatusUnauthorized:                 {"Unauthorized", "This server could not verify that you are authorized to access the document you requested."},
 	http.StatusForbidden:                    {"Forbidden", "Access was denied to this resource."},

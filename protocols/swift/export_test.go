@@ -35,6 +35,7 @@ var (
 	DeleteTarget   = deleteTarget
 	ParseManifest  = parseManifest
 	RawManifest    = rawManifest
+	HeaderNames    = headerNames
 )
 
 // Cause names a row of Answers.
@@ -66,3 +67,5 @@ func PresentSigned(query string, h http.Header) bool {
 func LinkOf(r *http.Request, account string) (gateway.Link, error) {
 	return linkOf(r, &call{Ref: gateway.Ref{Account: account}})
 }
+// WebRow is a row of a site's listing.
+func WebRow(prefix string, e gateway.Entry) string { return string(appendWebEntry(nil, prefix, &e)) }

@@ -68,7 +68,7 @@ func features(cfg Config) []string {
 			`, "incoming_allow_headers": [], "incoming_remove_headers": ["x-timestamp"],` +
 			` "outgoing_allow_headers": ["x-object-meta-public-*"], "outgoing_remove_headers": ["x-object-meta-*"]}`,
 		`"formpost": {` + digestLists(cfg) + `}`,
-		`"versioned_writes": {"allowed_flags": ["x-versions-location", "x-history-location"]}`, `"object_versioning": {}`,
+		`"staticweb": {}`, `"versioned_writes": {"allowed_flags": ["x-versions-location", "x-history-location"]}`, `"object_versioning": {}`,
 		`"bulk_delete": {"max_deletes_per_request": ` + strconv.Itoa(maxDeletes) + `, "max_failed_deletes": ` + strconv.Itoa(maxBulkFailures) + `}`,
 		`"bulk_upload": {"max_containers_per_extraction": ` + strconv.Itoa(maxExtracted) + `, "max_failed_extractions": ` + strconv.Itoa(maxBulkFailures) + `}`,
 	}

@@ -145,6 +145,7 @@ func (f *Face) storage(w http.ResponseWriter, r *http.Request) {
 		f.options(w, r, ref)
 		return
 	}
+	w = f.crossOrigin(w, r, ref)
 	if q, ok := signedQueryOf(r.URL.RawQuery, ref.Object != ""); ok {
 		f.serveSigned(w, r, ref, &q)
 		return
@@ -178,21 +179,6 @@ func longHeader(h http.Header) bool {
 		}
 	}
 	return false
-}
-
-// options tells the methods of a resource. A page of another origin learns
-// that it may not use them, since no container lets one in.
-func (f *Face) options(w http.ResponseWriter, r *http.Request, ref gateway.Ref) {
-	httpkit.EventOf(r.Context()).Op = "options"
-	_, allow := level(ref)
-	if r.Header.Get("Origin") != "" {
-		f.fail(w, r, errs.New("swift.options", errs.Unauthenticated, errs.CrossSite, ""))
-		return
-	}
-	w.Header().Set("Allow", allow)
-	w.Header().Set("Content-Length", "0")
-	w.Header().Set("Content-Type", htmlType)
-	w.WriteHeader(http.StatusOK)
 }
 
 // strangers lets a caller with an unknown or expired token in as anonymous:
@@ -239,6 +225,9 @@ func (f *Face) dispatch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	event.Account, event.Container = c.Account, c.Container
+	if done, err := f.serveWeb(w, r, &c); done || err != nil {
+		return err
+	}
 	return rt.handle(f, w, r, &c)
 }
 
