@@ -67,5 +67,6 @@ func PresentSigned(query string, h http.Header) bool {
 func LinkOf(r *http.Request, account string) (gateway.Link, error) {
 	return linkOf(r, &call{Ref: gateway.Ref{Account: account}})
 }
+
 // WebRow is a row of a site's listing.
 func WebRow(prefix string, e gateway.Entry) string { return string(appendWebEntry(nil, prefix, &e)) }
