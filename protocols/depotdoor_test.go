@@ -11,8 +11,6 @@ import (
 	"entrepot/gateway/gatewaytest"
 )
 
-var duraDoor = door{name: "duracloud", root: "/durastore/"}
-
 // withDepots are the doors whose content depots hold.
 func withDepots() []door { return []door{swiftDoor, davDoor, duraDoor} }
 

@@ -143,7 +143,12 @@ var (
 	davDoor   = door{"dav", "/dav/", false}
 	// davElse names account test for users of other accounts.
 	davElse = door{"dav", "/dav/@test/", false}
+	// duraDoor knows neither conditions nor folders.
+	duraDoor = door{"duracloud", "/durastore/", false}
 )
+
+// contentDoors are those through which content goes in and out.
+func contentDoors() []door { return []door{swiftDoor, davDoor, duraDoor} }
 
 func everyDoor() []door { return []door{swiftDoor, davDoor} }
 
@@ -162,6 +167,10 @@ func (d door) call(user, method, name, body string, headers ...string) call {
 
 // copyTo copies one object to another name.
 func (d door) copyTo(user, from, to string) call {
+	if d.name == duraDoor.name {
+		source := strings.TrimPrefix(d.path(from), d.root)
+		return d.call(user, "PUT", to, "", "x-dura-meta-copy-source: "+source)
+	}
 	if d.token {
 		return d.call(user, "COPY", from, "", "Destination: "+strings.TrimPrefix(d.path(to), strings.TrimSuffix(d.root, "/")))
 	}
