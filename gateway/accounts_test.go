@@ -536,3 +536,23 @@ func TestTicketsAreSignedForWhoeverMay(t *testing.T) {
 	_, err = w.g.Accounts.Sign(w.ctx, ref("nosuch", "o"), true, "text")
 	wantKind(t, err, errs.NotFound, errs.NoContainer)
 }
+
+func TestS19RecreatedContainerSeesNothingOld(t *testing.T) {
+	w := newWorld(t)
+	public := ".r:*,.rlistings"
+	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{ReadACL: &public, Properties: gateway.Properties{"temp-url-key": "k", "old": "1"}}))
+	w.put("o", "old")
+	was, err := w.g.Containers.Get(w.ctx, ref("c", ""))
+	w.must(err)
+	w.must(w.g.Objects.Delete(w.ctx, ref("c", "o"), nil))
+	w.must(w.g.Containers.Delete(w.ctx, ref("c", "")))
+	w.container("c")
+	got, err := w.g.Containers.Get(w.ctx, ref("c", ""))
+	if err != nil || got.ID == was.ID || len(got.Properties) != 0 || got.ReadACL != "" || got.Objects != 0 || got.Bytes != 0 {
+		t.Error(got, err)
+	}
+	_, err = w.g.Objects.Head(w.Ctx(""), ref("c", "o"), gateway.Conditions{})
+	wantKind(t, err, errs.Unauthenticated, "")
+	_, err = w.g.Accounts.SignedBy(t.Context(), ref("c", "o"), func(auth.Secret) bool { return true })
+	wantKind(t, err, errs.Unauthenticated, "")
+}

@@ -3,6 +3,7 @@ package protocols
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"entrepot/auth/httpauth"
@@ -10,8 +11,13 @@ import (
 	"entrepot/protocols/internal/httpkit"
 )
 
-// maxLoggedPath is how much of a path that no face knows is logged.
-const maxLoggedPath = 200
+const (
+	// maxLoggedPath is how much of a path that no face knows is logged, and of
+	// the names of ignored headers.
+	maxLoggedPath = 200
+	// maxLoggedHeaders is how many ignored headers are named.
+	maxLoggedHeaders = 5
+)
 
 // logRequest writes the one line of a request. Its keys are fixed. Paths are
 // logged only when no face took them and without their query, since the query
@@ -48,6 +54,10 @@ func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int,
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("kind", errs.Of(e.Err).String()), slog.String("err", e.Err.Error()))
+	}
+	if n := len(e.Ignored); n > 0 {
+		names := strings.Join(e.Ignored[:min(n, maxLoggedHeaders)], ",")
+		attrs = append(attrs, slog.String("ignored", names[:min(len(names), maxLoggedPath)]))
 	}
 	if !finished {
 		attrs = append(attrs, slog.Bool("aborted", true))

@@ -70,6 +70,7 @@ func (f *Front) observe(next http.Handler) http.Handler {
 		h := w.Header()
 		h["X-Trans-Id"], h["X-Openstack-Request-Id"] = id, id
 
+		event.Ignored = dropReserved(r.Header)
 		out := httpkit.NewResponse(w, limits)
 		ctx := httpkit.WithEvent(r.Context(), event)
 		addr, err := httpauth.ClientAddr(r, f.cfg.Proxies)

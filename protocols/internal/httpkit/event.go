@@ -15,6 +15,9 @@ type Event struct {
 	Account   string // account that the request is about
 	Container string // container that the request is about
 	User      string // login name of who asks; "" while unknown or anonymous
+	// Ignored are the names of headers that no client may send and that were
+	// taken away before the face saw them; nil for nearly every request.
+	Ignored []string
 	// Err is why the request failed, cause included; nil when it did not. The
 	// face's fail method sets it. It is logged and never shown.
 	Err error
