@@ -107,15 +107,16 @@ type Gateway struct {
 
 // core is what the parts of the gateway share.
 type core struct {
-	store   *store.Store
-	cfg     Config
-	hints   *lru.Cache[[2]string, hint]
-	users   *userCache
-	pending *reservations
-	traffic *traffic
-	jobs    *jobs
-	calls   *callLog
-	uses    *uses
+	store     *store.Store
+	cfg       Config
+	hints     *lru.Cache[[2]string, hint]
+	manifests *lru.Cache[[16]byte, []Segment] // decoded, by the content they are
+	users     *userCache
+	pending   *reservations
+	traffic   *traffic
+	jobs      *jobs
+	calls     *callLog
+	uses      *uses
 }
 
 // hint remembers which container had a name and in which depot it was, so that
@@ -135,7 +136,12 @@ func (h hint) scope(ref Ref) scope {
 	return s
 }
 
-const maxHints = 10_000
+const (
+	maxHints = 10_000
+	// maxManifests is how many decoded manifests are kept, for ranges of large
+	// objects that are read one after the other; of about 300 KB each at most.
+	maxManifests = 32
+)
 
 // New returns the core over a store and begins its background work, which ends
 // with Close.
@@ -144,11 +150,15 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	manifests, err := lru.New[[16]byte, []Segment](maxManifests)
+	if err != nil {
+		return nil, err
+	}
 	users, err := newUserCache()
 	if err != nil {
 		return nil, err
 	}
-	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, users: users, pending: newReservations()}
+	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, manifests: manifests, users: users, pending: newReservations()}
 	c.traffic = startTraffic(ctx, c)
 	c.calls = startCallLog(ctx, c)
 	c.uses = startUses(ctx, c)

@@ -11,7 +11,6 @@ import (
 	"entrepot/auth"
 	"entrepot/gateway/errs"
 	"entrepot/store"
-	"entrepot/store/blob"
 )
 
 // A part is one run of the bytes of a large object.
@@ -176,8 +175,16 @@ func (c *core) joinStatic(ctx context.Context, at *place, data []byte, depth int
 	}, nil
 }
 
-// readManifest reads the manifest of a static large object.
+// keptManifest is the longest text, in bytes, of which a decoded manifest is
+// kept: that of 1,000 segments with ordinary names.
+const keptManifest = 256 << 10
+
+// readManifest reads the manifest of a static large object. The list is shared
+// and must not be changed.
 func (c *core) readManifest(ctx context.Context, at *place, data []byte) ([]Segment, error) {
+	if list, ok := c.manifests.Get(at.obj.Content.Blob); ok {
+		return list, nil
+	}
 	if size := at.obj.Content.Size; size > maxManifest {
 		return nil, badSegment(fmt.Errorf("a manifest of %d bytes", size))
 	}
@@ -197,7 +204,10 @@ func (c *core) readManifest(ctx context.Context, at *place, data []byte) ([]Segm
 		}
 	}
 	if err != nil {
-		return nil, errs.Wrap("objects.manifest", errs.Other, "", fmt.Errorf("%w: %w", blob.ErrCorrupt, err))
+		return nil, &errs.Error{Op: "objects.manifest", Kind: errs.Other, Text: "The stored manifest is damaged.", Err: err}
+	}
+	if len(text) <= keptManifest {
+		c.manifests.Add(at.obj.Content.Blob, list)
 	}
 	return list, nil
 }
