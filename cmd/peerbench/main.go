@@ -1,11 +1,12 @@
 // Command peerbench measures WebDAV servers beside each other: it starts
-// Apache, lighttpd, nginx, rclone, the handler of golang.org/x/net/webdav and
-// Entrepot on loopback, puts the same load on each, one after the other, and
-// prints a table in Markdown.
+// Apache, lighttpd, nginx, rclone, the handler of golang.org/x/net/webdav,
+// OpenStack Swift and Entrepot on loopback, puts the same load on each, one
+// after the other, and prints a table in Markdown.
 //
 //	go build -o /tmp/entrepot ./cmd/entrepot
 //	go run ./cmd/peerbench -entrepot /tmp/entrepot
 //
+// Swift is one node with one replica, and is asked over its own protocol.
 // Peers whose programs are missing are left out and named. Every server asks
 // for a password, as people use them. Of all these only Entrepot makes what it
 // has accepted durable before it answers; the table says so, not the numbers.
@@ -103,18 +104,21 @@ func measure(ctx context.Context, s settings, p peer, rows []row, log io.Writer)
 		return c, err
 	}
 	defer server.stop()
-	if err := prepare(server); err != nil {
-		return c, fmt.Errorf("%w\n%s", err, server.log)
+	for _, d := range server.doors {
+		if err := prepare(ctx, d); err != nil {
+			return c, fmt.Errorf("%w\n%s", err, server.log)
+		}
 	}
 	for i, r := range rows {
 		if ctx.Err() != nil {
 			return c, ctx.Err()
 		}
-		if r.only != "" && r.only != p.name {
+		at := server.doors[r.door]
+		if at == nil || r.only != "" && r.only != p.name {
 			c.cells[i] = "–"
 			continue
 		}
-		cell, err := r.run(ctx, server)
+		cell, err := r.run(ctx, at)
 		if err != nil {
 			cell = "failed"
 			fmt.Fprintf(log, "%s: %s: %v\n", p.name, r.name, err)

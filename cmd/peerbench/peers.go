@@ -26,13 +26,21 @@ type peer struct {
 	start func(ctx context.Context, dir string) (*running, error)
 }
 
+// A door is one protocol of a running server.
+type door struct {
+	address    string
+	base       string          // path of the folder that the load works in
+	auth       string          // header line that lets the load in
+	containers bool            // folders are Swift's containers
+	filled     map[string]bool // folders that have their files
+}
+
 // running is a server with its data.
 type running struct {
-	address string
-	base    string // path of the folder that the load works in
-	cmd     *exec.Cmd
-	log     *output
-	filled  map[string]bool // folders that have their files
+	doors map[string]*door // "dav", "swift"
+	cmd   *exec.Cmd
+	log   *output
+	also  []*running // servers that it needs
 }
 
 // missingProgram is a peer that is not installed.
@@ -67,6 +75,7 @@ func peers(s settings) []peer {
 		{"nginx", "nginx dav-ext", startNginx},
 		{"rclone", "rclone serve", startRclone},
 		{"xnet", "x/net/webdav", startBare},
+		{"swift", "OpenStack Swift", startSwift},
 	}
 }
 
@@ -86,7 +95,10 @@ func launch(ctx context.Context, address, base, program string, env []string, ar
 	if err != nil {
 		return nil, err
 	}
-	s := &running{address: address, base: base, log: &output{}, filled: map[string]bool{}}
+	s := &running{log: &output{}, doors: map[string]*door{}}
+	if base != "" {
+		s.doors["dav"] = &door{address: address, base: base, auth: basic, filled: map[string]bool{}}
+	}
 	s.cmd = exec.CommandContext(ctx, path, args...)
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
@@ -127,6 +139,9 @@ func (s *running) stop() {
 	case <-time.After(20 * time.Second):
 		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 		<-ended
+	}
+	for _, other := range s.also {
+		other.stop()
 	}
 }
 
@@ -181,8 +196,12 @@ func startEntrepot(ctx context.Context, dir, program string) (*running, error) {
 	if err := write(dir, "conf.toml", "[log]\nlevel = \"error\"\n"); err != nil {
 		return nil, err
 	}
-	return launch(ctx, address, "/dav/bench/", program, []string{"ENTREPOT_ADMIN_PASSWORD=" + password},
+	s, err := launch(ctx, address, "/dav/bench/", program, []string{"ENTREPOT_ADMIN_PASSWORD=" + password},
 		"serve", "--data", filepath.Join(dir, "data"), "--listen", address, "--config", filepath.Join(dir, "conf.toml"))
+	if err != nil {
+		return nil, err
+	}
+	return s, s.swiftDoor(ctx, address, "AUTH_"+user)
 }
 
 const apacheModules = "/usr/lib/apache2/modules/mod_"

@@ -20,15 +20,16 @@ const (
 	password = "peer-bench-secret"
 )
 
-var basic = "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+// basic is the header that proves it.
+var basic = "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 
 // A wire is one connection to a server: a client that costs little, since it
 // shares the machine with what it measures.
 type wire struct {
-	address string
-	conn    net.Conn
-	in      *bufio.Reader
-	out     *bufio.Writer
+	at   *door
+	conn net.Conn
+	in   *bufio.Reader
+	out  *bufio.Writer
 }
 
 // An answer is a response; its body was read and counted, and kept only where
@@ -36,20 +37,20 @@ type wire struct {
 type answer struct {
 	status int
 	bytes  int64
-	token  string // Lock-Token
+	token  string // Lock-Token, or a token of a login
 	closed bool
 }
 
 // patience is how long one request may take.
 const patience = 5 * time.Minute
 
-func dial(ctx context.Context, address string) (*wire, error) {
+func dial(ctx context.Context, at *door) (*wire, error) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address)
+	conn, err := d.DialContext(ctx, "tcp", at.address)
 	if err != nil {
 		return nil, err
 	}
-	return &wire{address: address, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), out: bufio.NewWriterSize(conn, 64<<10)}, nil
+	return &wire{at: at, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), out: bufio.NewWriterSize(conn, 64<<10)}, nil
 }
 
 func (w *wire) close() { w.conn.Close() }
@@ -60,7 +61,7 @@ func (w *wire) do(ctx context.Context, method, path string, body io.ReadSeeker, 
 	if err := w.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return answer{}, err
 	}
-	fmt.Fprintf(w.out, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\n", method, path, w.address, basic)
+	fmt.Fprintf(w.out, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", method, path, w.at.address, w.at.auth)
 	for i := 0; i < len(headers); i += 2 {
 		fmt.Fprintf(w.out, "%s: %s\r\n", headers[i], headers[i+1])
 	}
@@ -86,7 +87,7 @@ func (w *wire) do(ctx context.Context, method, path string, body io.ReadSeeker, 
 // again replaces the connection and begins the body anew.
 func (w *wire) again(ctx context.Context, body io.Seeker) error {
 	w.close()
-	next, err := dial(ctx, w.address)
+	next, err := dial(ctx, w.at)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (w *wire) read(method string) (a answer, err error) {
 			chunked = strings.EqualFold(value, "chunked")
 		case "connection":
 			a.closed = strings.EqualFold(value, "close")
-		case "lock-token":
+		case "lock-token", "x-auth-token":
 			a.token = value
 		}
 	}

@@ -15,8 +15,9 @@ import (
 // A row is one kind of work.
 type row struct {
 	name string
+	door string // "dav" or "swift"
 	only string // the one peer that does it; "": all
-	run  func(ctx context.Context, s *running) (string, error)
+	run  func(ctx context.Context, s *door) (string, error)
 }
 
 // Statuses of success.
@@ -37,32 +38,39 @@ const (
 // workRows are the rows of the table.
 func workRows(s settings) []row {
 	rows := []row{
-		{"PUT 4 KiB, 1 connection, per second", "", s.put(1)},
-		{"PUT 4 KiB, 16 connections, per second", "", s.put(16)},
-		{"PUT 4 KiB, 64 connections, per second", "", s.put(64)},
-		{"GET 4 KiB, 64 connections, per second", "", s.get(64)},
-		{"LOCK and UNLOCK, 16 connections, pairs per second", "", s.locks(16)},
-		{fmt.Sprintf("PROPFIND depth 1 of %d files", s.files), "", s.list("folder", s.files)},
-		{fmt.Sprintf("MOVE of a folder of %d files", s.files), "", s.move},
-		{fmt.Sprintf("PUT %d MiB, 1 connection", s.large>>20), "", s.putLarge},
-		{fmt.Sprintf("GET %d MiB, 1 connection", s.large>>20), "", s.getLarge},
+		{"PUT 4 KiB, 1 connection, per second", "dav", "", s.put(1)},
+		{"PUT 4 KiB, 16 connections, per second", "dav", "", s.put(16)},
+		{"PUT 4 KiB, 64 connections, per second", "dav", "", s.put(64)},
+		{"GET 4 KiB, 64 connections, per second", "dav", "", s.get(64)},
+		{"LOCK and UNLOCK, 16 connections, pairs per second", "dav", "", s.locks(16)},
+		{fmt.Sprintf("PROPFIND depth 1 of %d files", s.files), "dav", "", s.list("folder", s.files)},
+		{fmt.Sprintf("MOVE of a folder of %d files", s.files), "dav", "", s.move},
+		{fmt.Sprintf("PUT %d MiB, 1 connection", s.large>>20), "dav", "", s.putLarge},
+		{fmt.Sprintf("GET %d MiB, 1 connection", s.large>>20), "dav", "", s.getLarge},
 	}
+	rows = append(rows,
+		row{"Swift: PUT 4 KiB, 64 connections, per second", "swift", "", s.put(64)},
+		row{"Swift: GET 4 KiB, 64 connections, per second", "swift", "", s.get(64)},
+		row{fmt.Sprintf("Swift: list %d names, JSON", s.files), "swift", "", s.names})
 	if s.many > 0 {
-		rows = append(rows, row{fmt.Sprintf("PROPFIND depth 1 of %d files", s.many), "entrepot", s.list("many", s.many)})
+		rows = append(rows, row{fmt.Sprintf("PROPFIND depth 1 of %d files", s.many), "dav", "entrepot", s.list("many", s.many)})
 	}
 	return rows
 }
 
 // prepare makes the folders that rows work in.
-func prepare(s *running) error {
-	ctx := context.Background()
-	w, err := dial(ctx, s.address)
+func prepare(ctx context.Context, s *door) error {
+	w, err := dial(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	for _, folder := range []string{"", "put/", "get/", "lock/", "folder/", "many/"} {
-		if _, err := w.want(ctx, []int{201, 405}, "MKCOL", s.base+folder, nil, 0); err != nil {
+	method, folders := "MKCOL", []string{"", "put/", "get/", "lock/", "folder/", "many/"}
+	if s.containers {
+		method, folders = "PUT", []string{"put", "get", "folder"}
+	}
+	for _, folder := range folders {
+		if _, err := w.want(ctx, []int{201, 202, 405}, method, s.base+folder, nil, 0); err != nil {
 			return err
 		}
 	}
@@ -71,14 +79,14 @@ func prepare(s *running) error {
 
 // load runs n connections until the time is over, or each of them ends. do is
 // one unit of work; the outcome is how many were done in a second.
-func (s settings) load(ctx context.Context, server *running, n int, do func(ctx context.Context, w *wire, conn, i int) error) (string, error) {
+func (s settings) load(ctx context.Context, server *door, n int, do func(ctx context.Context, w *wire, conn, i int) error) (string, error) {
 	var done atomic.Int64
 	var failure atomic.Pointer[error]
 	begin := time.Now()
 	var wg sync.WaitGroup
 	for conn := range n {
 		wg.Go(func() {
-			w, err := dial(ctx, server.address)
+			w, err := dial(ctx, server)
 			if err != nil {
 				failure.Store(&err)
 				return
@@ -100,8 +108,8 @@ func (s settings) load(ctx context.Context, server *running, n int, do func(ctx 
 	return fmt.Sprintf("%.0f", float64(done.Load())/time.Since(begin).Seconds()), nil
 }
 
-func (s settings) put(n int) func(context.Context, *running) (string, error) {
-	return func(ctx context.Context, server *running) (string, error) {
+func (s settings) put(n int) func(context.Context, *door) (string, error) {
+	return func(ctx context.Context, server *door) (string, error) {
 		body := bytes.Repeat([]byte("4 KiB of"), small/8)
 		return s.load(ctx, server, n, func(ctx context.Context, w *wire, conn, i int) error {
 			_, err := w.want(ctx, stored, "PUT", fmt.Sprintf("%sput/%d-%d-%d", server.base, n, conn, i), bytes.NewReader(body), small)
@@ -110,8 +118,8 @@ func (s settings) put(n int) func(context.Context, *running) (string, error) {
 	}
 }
 
-func (s settings) get(n int) func(context.Context, *running) (string, error) {
-	return func(ctx context.Context, server *running) (string, error) {
+func (s settings) get(n int) func(context.Context, *door) (string, error) {
+	return func(ctx context.Context, server *door) (string, error) {
 		const files = 100
 		if err := fill(ctx, server, "get", files, small); err != nil {
 			return "", err
@@ -126,8 +134,8 @@ func (s settings) get(n int) func(context.Context, *running) (string, error) {
 	}
 }
 
-func (s settings) locks(n int) func(context.Context, *running) (string, error) {
-	return func(ctx context.Context, server *running) (string, error) {
+func (s settings) locks(n int) func(context.Context, *door) (string, error) {
+	return func(ctx context.Context, server *door) (string, error) {
 		if err := fill(ctx, server, "lock", n, 10); err != nil {
 			return "", err
 		}
@@ -145,7 +153,7 @@ func (s settings) locks(n int) func(context.Context, *running) (string, error) {
 }
 
 // fill puts numbered files into a folder, over several connections.
-func fill(ctx context.Context, server *running, folder string, files, size int) error {
+func fill(ctx context.Context, server *door, folder string, files, size int) error {
 	if server.filled[folder] {
 		return nil
 	}
@@ -153,7 +161,7 @@ func fill(ctx context.Context, server *running, folder string, files, size int) 
 	failures := make(chan error, manyLoader)
 	for loader := range manyLoader {
 		go func() {
-			w, err := dial(ctx, server.address)
+			w, err := dial(ctx, server)
 			if err != nil {
 				failures <- err
 				return
@@ -191,12 +199,12 @@ func timed(n int, do func() error) (time.Duration, error) {
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
 
-func (s settings) list(folder string, files int) func(context.Context, *running) (string, error) {
-	return func(ctx context.Context, server *running) (string, error) {
+func (s settings) list(folder string, files int) func(context.Context, *door) (string, error) {
+	return func(ctx context.Context, server *door) (string, error) {
 		if err := fill(ctx, server, folder, files, 10); err != nil {
 			return "", err
 		}
-		w, err := dial(ctx, server.address)
+		w, err := dial(ctx, server)
 		if err != nil {
 			return "", err
 		}
@@ -213,11 +221,11 @@ func (s settings) list(folder string, files int) func(context.Context, *running)
 	}
 }
 
-func (s settings) move(ctx context.Context, server *running) (string, error) {
+func (s settings) move(ctx context.Context, server *door) (string, error) {
 	if err := fill(ctx, server, "folder", s.files, 10); err != nil {
 		return "", err
 	}
-	w, err := dial(ctx, server.address)
+	w, err := dial(ctx, server)
 	if err != nil {
 		return "", err
 	}
@@ -226,6 +234,27 @@ func (s settings) move(ctx context.Context, server *running) (string, error) {
 	took, err := timed(tries+1, func() error { // an even number, so that it is back at the end
 		_, err := w.want(ctx, stored, "MOVE", server.base+from, nil, 0, "Destination", "http://"+server.address+server.base+to, "Overwrite", "F")
 		from, to = to, from
+		return err
+	})
+	return milliseconds(took), err
+}
+
+// names lists a container as Swift's clients do, in one page.
+func (s settings) names(ctx context.Context, server *door) (string, error) {
+	files := min(s.files, 10_000)
+	if err := fill(ctx, server, "folder", files, 10); err != nil {
+		return "", err
+	}
+	w, err := dial(ctx, server)
+	if err != nil {
+		return "", err
+	}
+	defer func() { w.close() }()
+	took, err := timed(tries, func() error {
+		a, err := w.want(ctx, read, "GET", server.base+"folder?format=json&limit=10000", nil, 0)
+		if err == nil && a.bytes < int64(files)*50 {
+			err = fmt.Errorf("a listing of %d bytes", a.bytes)
+		}
 		return err
 	})
 	return milliseconds(took), err
@@ -241,11 +270,11 @@ func (zeros) Read(p []byte) (int, error) {
 
 func (zeros) Seek(int64, int) (int64, error) { return 0, nil }
 
-func (s settings) putLarge(ctx context.Context, server *running) (string, error) {
+func (s settings) putLarge(ctx context.Context, server *door) (string, error) {
 	return s.transfer(ctx, server, stored, "PUT", zeros{})
 }
 
-func (s settings) getLarge(ctx context.Context, server *running) (string, error) {
+func (s settings) getLarge(ctx context.Context, server *door) (string, error) {
 	if _, err := s.transferOnce(ctx, server, stored, "PUT", zeros{}); err != nil {
 		return "", err
 	}
@@ -253,7 +282,7 @@ func (s settings) getLarge(ctx context.Context, server *running) (string, error)
 }
 
 // transfer sends or fetches the large file a few times.
-func (s settings) transfer(ctx context.Context, server *running, statuses []int, method string, body io.ReadSeeker) (string, error) {
+func (s settings) transfer(ctx context.Context, server *door, statuses []int, method string, body io.ReadSeeker) (string, error) {
 	took, err := timed(3, func() error {
 		_, err := s.transferOnce(ctx, server, statuses, method, body)
 		return err
@@ -264,8 +293,8 @@ func (s settings) transfer(ctx context.Context, server *running, statuses []int,
 	return fmt.Sprintf("%.0f MiB/s", float64(s.large)/took.Seconds()/(1<<20)), nil
 }
 
-func (s settings) transferOnce(ctx context.Context, server *running, statuses []int, method string, body io.ReadSeeker) (answer, error) {
-	w, err := dial(ctx, server.address)
+func (s settings) transferOnce(ctx context.Context, server *door, statuses []int, method string, body io.ReadSeeker) (answer, error) {
+	w, err := dial(ctx, server)
 	if err != nil {
 		return answer{}, err
 	}
