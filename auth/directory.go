@@ -35,6 +35,8 @@ type TokenRecord struct {
 	// issued for, zero for the user's own password. Such a token ends with
 	// that password, not with the user's.
 	Credential [32]byte
+	// Keystone marks tokens of the Identity API, see Principal.Keystone.
+	Keystone bool
 }
 
 // A KeyRecord is one API key: an application's label, which never stands for
@@ -70,10 +72,10 @@ type Directory interface {
 	// Token finds a live token by its digest.
 	Token(ctx context.Context, digest [32]byte) (TokenRecord, error)
 
-	// CurrentToken returns the user's newest token record that lives at least
-	// until notBefore and was made under the given password version and for
-	// the given application password (zero: none), else errs.NotFound.
-	CurrentToken(ctx context.Context, user string, version uint64, credential [32]byte, notBefore time.Time) (TokenRecord, error)
+	// CurrentToken returns the newest token record that lives at least until
+	// notBefore and has the user, password version, application password and
+	// dialect of like, else errs.NotFound.
+	CurrentToken(ctx context.Context, like TokenRecord, notBefore time.Time) (TokenRecord, error)
 
 	// AddToken stores a token record durably and removes expired ones of the
 	// same user. Issue is given by the caller and must be new for the user.

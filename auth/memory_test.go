@@ -54,12 +54,12 @@ func (d *directory) Token(_ context.Context, digest [32]byte) (auth.TokenRecord,
 	return rec, nil
 }
 
-func (d *directory) CurrentToken(_ context.Context, user string, version uint64, credential [32]byte, notBefore time.Time) (auth.TokenRecord, error) {
+func (d *directory) CurrentToken(_ context.Context, like auth.TokenRecord, notBefore time.Time) (auth.TokenRecord, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var newest auth.TokenRecord
 	for _, rec := range d.tokens {
-		if rec.User == user && rec.PasswordVersion == version && rec.Credential == credential && !rec.Expires.Before(notBefore) && rec.Issue >= newest.Issue {
+		if rec.User == like.User && rec.PasswordVersion == like.PasswordVersion && rec.Credential == like.Credential && rec.Keystone == like.Keystone && !rec.Expires.Before(notBefore) && rec.Issue >= newest.Issue {
 			newest = rec
 		}
 	}

@@ -70,6 +70,10 @@ type Principal struct {
 	// Scope limits an application password; nil: the user's own rights.
 	Scope *Scope
 
+	// Keystone tells that the caller logged in through the Identity API, where
+	// a star in an access list stands for every project or user.
+	Keystone bool
+
 	// Ambient tells that a browser may have added the credentials by itself
 	// (Basic, cookies); the faces refuse cross-site changes for these.
 	Ambient bool

@@ -147,6 +147,7 @@ func (s *Service) Forget(user string) {
 type identity struct {
 	User
 	credential *CredentialRecord
+	keystone   bool // through the Identity API
 }
 
 // login checks a password; a non-empty account must be the user's.
@@ -262,7 +263,7 @@ func (s *Service) hash(ctx context.Context, p proof, g guess, u User, password s
 
 func (who identity) principal(from netip.Addr) Principal {
 	u := &who.User
-	p := Principal{User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Suspended: u.Suspended, Address: canonical(from)}
+	p := Principal{User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Suspended: u.Suspended, Keystone: who.keystone, Address: canonical(from)}
 	if c := who.credential; c != nil {
 		scope := c.Scope
 		p.Role, p.Application, p.Scope = p.Role.limited(), c.Application, &scope

@@ -43,10 +43,21 @@ func (s *Service) Issue(ctx context.Context, user, password string, from netip.A
 	} else if account == "" {
 		name = user // no such user: names hold no colon
 	}
+	return s.issueTo(ctx, account, name, password, from, false)
+}
+
+// IssueKeystone is Issue for clients of the Identity API: their tokens are
+// others, and their principals are marked.
+func (s *Service) IssueKeystone(ctx context.Context, user, password string, from netip.Addr) (Token, Principal, error) {
+	return s.issueTo(ctx, "", user, password, from, true)
+}
+
+func (s *Service) issueTo(ctx context.Context, account, name, password string, from netip.Addr, keystone bool) (Token, Principal, error) {
 	who, err := s.login(ctx, account, name, password, from)
 	if err != nil {
 		return Token{}, Principal{}, err
 	}
+	who.keystone = keystone
 	token, err := s.issueOnce(ctx, who)
 	return token, who.principal(from), err
 }
@@ -54,8 +65,8 @@ func (s *Service) Issue(ctx context.Context, user, password string, from netip.A
 // issueOnce issues a token once for all who ask for the same at the same time.
 func (s *Service) issueOnce(ctx context.Context, who identity) (Token, error) {
 	lasting := context.WithoutCancel(ctx)
-	version, digest := who.tokenOf()
-	key := strconv.FormatUint(version, 10) + " " + string(digest[:]) + who.Name
+	like := who.tokenOf()
+	key := strconv.FormatUint(like.PasswordVersion, 10) + strconv.FormatBool(like.Keystone) + string(like.Credential[:]) + who.Name
 	v, err, _ := s.issues.Do(key, func() (any, error) { return s.issue(lasting, who) })
 	if err != nil {
 		return Token{}, err
@@ -63,32 +74,34 @@ func (s *Service) issueOnce(ctx context.Context, who identity) (Token, error) {
 	return v.(Token), nil
 }
 
-// tokenOf returns what a token of the identity depends on: the version of the
-// user's password, or the digest of the application password.
-func (who identity) tokenOf() (version uint64, credential [32]byte) {
+// tokenOf returns a record with what a token of the identity depends on: the
+// version of the user's password, or the digest of the application password.
+func (who identity) tokenOf() TokenRecord {
+	like := TokenRecord{User: who.Name, PasswordVersion: who.PasswordVersion, Keystone: who.keystone}
 	if who.credential != nil {
-		return 0, who.credential.Digest
+		like.PasswordVersion, like.Credential = 0, who.credential.Digest
 	}
-	return who.PasswordVersion, credential
+	return like
 }
 
 // issue returns the living token or makes one. Tokens are derived, not drawn,
 // so that only their digest needs to be stored to give the same one again.
 func (s *Service) issue(ctx context.Context, who identity) (Token, error) {
 	now := s.cfg.Now()
-	version, credential := who.tokenOf()
-	rec, err := s.dir.CurrentToken(ctx, who.Name, version, credential, now.Add(time.Second))
+	like := who.tokenOf()
+	rec, err := s.dir.CurrentToken(ctx, like, now.Add(time.Second))
 	if err == nil {
 		for _, key := range s.keys() {
 			value := derive(key, who.Name, rec)
-			if sha256.Sum256([]byte(value)) == rec.Digest && rec.PasswordVersion == version && rec.Credential == credential {
+			if sha256.Sum256([]byte(value)) == rec.Digest && rec.PasswordVersion == like.PasswordVersion {
 				return Token{Value: value, Expires: rec.Expires}, nil
 			}
 		} // else the server key was changed twice: the old token cannot be told again
 	} else if errs.Of(err) != errs.NotFound {
 		return Token{}, err
 	}
-	rec = TokenRecord{User: who.Name, PasswordVersion: version, Credential: credential, Expires: now.Add(s.cfg.TokenLife)}
+	rec = like
+	rec.Expires = now.Add(s.cfg.TokenLife)
 	if who.credential != nil && !who.credential.Expires.IsZero() && who.credential.Expires.Before(rec.Expires) {
 		rec.Expires = who.credential.Expires
 	}
@@ -121,6 +134,9 @@ func derive(key Secret, user string, rec TokenRecord) string {
 	mac.Write(n[:])
 	if rec.Credential != ([32]byte{}) {
 		mac.Write(rec.Credential[:])
+	}
+	if rec.Keystone {
+		mac.Write([]byte("keystone\x00"))
 	}
 	mac.Write([]byte(user))
 	return tokenPrefix + hex.EncodeToString(mac.Sum(nil)[:tokenDigits/2])
@@ -179,7 +195,7 @@ func (s *Service) resolve(ctx context.Context, token string, from netip.Addr) (T
 	case !allowed(u.Networks, from):
 		return TokenRecord{}, Principal{}, errBadAddress(op)
 	}
-	return rec, identity{User: u}.principal(from), nil
+	return rec, identity{User: u, keystone: rec.Keystone}.principal(from), nil
 }
 
 // limitedToken is Token for one that was issued for an application password:
@@ -192,6 +208,7 @@ func (s *Service) limitedToken(ctx context.Context, rec TokenRecord, from netip.
 	case err != nil:
 		return Principal{}, err
 	}
+	who.keystone = rec.Keystone
 	return who.principal(from), nil
 }
 

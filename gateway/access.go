@@ -93,10 +93,10 @@ func (s *scope) grant(p auth.Principal, ref Ref) error {
 	if p.Grant != nil {
 		s.access = grantAccess(p.Grant, ref)
 	} else {
-		s.access = containerAccess(p, &s.container, &s.depot, s.hasDepot)
+		s.access = containerAccess(p, &s.container, &s.depot, s.hasDepot).or(listedAccess(p, &s.account))
 	}
 	if s.readOnly {
-		s.access.Write, s.access.Owner = false, false
+		s.access.Write, s.access.Make, s.access.Owner = false, false, false
 	}
 	return s.narrow(p, ref.Object)
 }

@@ -57,6 +57,8 @@ type AccountChange struct {
 	Quota *int64
 	// State is AccountActive or AccountSuspended; "": unchanged.
 	State AccountState
+	// ACL replaces the account's access list; nil: unchanged.
+	ACL *AccountACL
 }
 
 // settle moves a quota among the properties to its place and refuses what only
@@ -94,6 +96,9 @@ func (ch *AccountChange) apply(a *store.Account) error {
 		return err
 	}
 	a.Properties = merged
+	if err := ch.ACL.apply(a); err != nil {
+		return err
+	}
 	if ch.Quota != nil {
 		a.Quota = storedQuota(*ch.Quota)
 	}

@@ -118,7 +118,7 @@ func (a acl) names(p auth.Principal) bool {
 		return false
 	}
 	for _, g := range a.groups {
-		if g == p.Account || slices.Contains(p.Groups, g) {
+		if p.Keystone && starred(g, p) || g == p.Account || slices.Contains(p.Groups, g) {
 			return true
 		}
 		account, name, ok := strings.Cut(g, ":")
@@ -130,6 +130,16 @@ func (a acl) names(p auth.Principal) bool {
 		}
 	}
 	return false
+}
+
+// starred tells whether an element with a star names a caller of the Identity
+// API (OpenStack's keystone middleware of the object store): "*:*" is
+// everybody who logged in, "project:*" all of a project, "*:user" a user in
+// any. For other callers a star is a name like any other.
+func starred(element string, p auth.Principal) bool {
+	account, name, ok := strings.Cut(element, ":")
+	return ok && (account == "*" || name == "*") &&
+		(account == "*" || account == p.Account) && (name == "*" || store.Fold(name) == store.Fold(p.User))
 }
 
 // groupPrefix stands before the name of a group where a user's could stand:

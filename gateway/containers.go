@@ -116,6 +116,10 @@ func createGuards(ref Ref, id, depot uint64) []store.Guard {
 // ID is 0 when none has. It judges nothing.
 func (c *core) find(ctx context.Context, ref Ref) (at scope, err error) {
 	err = c.store.View(ctx, func(v *store.View) error {
+		if at.account, _, err = v.Account(ref.Account); err != nil {
+			return err
+		}
+		at.account.Name = ref.Account
 		if at.container, _, err = v.ContainerNamed(ref.Account, ref.Container); err != nil {
 			return err
 		}
@@ -145,8 +149,10 @@ func (c *core) create(tx *store.Tx, p auth.Principal, ref Ref, id, depot uint64,
 		return usable(p, &a)
 	case taken != 0:
 		return errs.New("containers", errs.Exists, "", "")
-	case !hasDepot || !takes(&d, p, ref.Account):
+	case !hasDepot || !takes(&d, p, ref.Account, accessTo(p, &a)):
 		return errNoDepot
+	case !accessTo(p, &a).Owner && accessTo(p, &a).Make:
+		change = change.plain()
 	}
 	record := &store.Container{
 		ID: id, Account: ref.Account, Name: ref.Container, Depot: depot, Creator: p.User, Created: now,
@@ -200,7 +206,7 @@ func (c *Containers) Update(ctx context.Context, ref Ref, change ContainerChange
 		return err
 	}
 	if at.container.ID == 0 {
-		return missingContainer(p, ref.Account)
+		return noContainer(p, &at.account)
 	}
 	return c.update(ctx, ref, at, change)
 }
@@ -212,11 +218,15 @@ func (c *core) update(ctx context.Context, ref Ref, at scope, change ContainerCh
 		if err != nil {
 			return err
 		}
-		if err := s.mayOwn(p); err != nil {
+		if err := s.mayMake(p); err != nil {
 			return err
 		}
 		if !s.same(&at) {
 			return errs.New("containers", errs.NotFound, errs.NoContainer, "")
+		}
+		change := change
+		if !s.access.Owner {
+			change = change.plain()
 		}
 		if err := change.apply(&s.container, now); err != nil {
 			return err
@@ -264,7 +274,7 @@ func (c *core) detach(ctx context.Context, p auth.Principal, ref Ref, judge func
 		return err
 	}
 	if at.container.ID == 0 {
-		return missingContainer(p, ref.Account)
+		return noContainer(p, &at.account)
 	}
 	guards := append(at.guards(false), store.LockName(ref.Account, ref.Container))
 	return c.store.Update(ctx, guards, func(tx *store.Tx) error {
@@ -272,7 +282,7 @@ func (c *core) detach(ctx context.Context, p auth.Principal, ref Ref, judge func
 		if err != nil {
 			return err
 		}
-		if err := s.mayOwn(p); err != nil {
+		if err := s.mayMake(p); err != nil {
 			return err
 		}
 		if !s.same(&at) {

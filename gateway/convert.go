@@ -70,6 +70,9 @@ func fromAccount(a *store.Account, access Access) Account {
 		Name: a.Name, Created: a.Created.Time(), Properties: a.Properties, State: fromState(a.State), Access: access,
 		Limited: a.Quota != 0, Quota: max(a.Quota, 0),
 	}
+	if access.Owner {
+		out.ACL = AccountACL{Admin: a.Admins, ReadWrite: a.Writers, ReadOnly: a.Readers}
+	}
 	if out.Limited {
 		// Swift's name for the same limit, so that its clients see it.
 		out.Properties = merge(out.Properties, Properties{propQuotaBytes: strconv.FormatInt(out.Quota, 10)})

@@ -38,12 +38,12 @@ func operator(p auth.Principal) error {
 }
 
 // takes tells whether a caller may make containers of an account in a depot.
-func takes(d *store.Depot, p auth.Principal, account string) bool {
+func takes(d *store.Depot, p auth.Principal, account string, access Access) bool {
 	if d.Account != homeAccount(account) || d.Owner == "" && !d.Default || d.Inactive || p.User == "" || p.Scope != nil {
 		return false
 	}
 	me := store.Fold(p.User)
-	return accountAccess(p, account).Owner || d.Owner != "" && store.Fold(d.Owner) == me || authorised(d, me)
+	return access.Owner || access.Make || d.Owner != "" && store.Fold(d.Owner) == me || authorised(d, me)
 }
 
 // depotFor chooses the depot for a container that the caller makes in an
@@ -75,12 +75,12 @@ func (c *core) depotFor(ctx context.Context, p auth.Principal, account string) (
 			if err != nil {
 				return err
 			}
-			if found && takes(&d, p, account) {
+			if found && takes(&d, p, account, access) {
 				chosen = id
 				return nil
 			}
 		}
-		if !access.Owner {
+		if !access.Owner && !access.Make {
 			return refuse(p)
 		}
 		return errNoDepot

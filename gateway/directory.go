@@ -72,24 +72,26 @@ func (a *Accounts) Token(ctx context.Context, digest [32]byte) (auth.TokenRecord
 func fromToken(t store.Token) auth.TokenRecord {
 	out := auth.TokenRecord{
 		Digest: t.Digest, User: t.User, PasswordVersion: t.PasswordVersion, Issue: t.Issue, Expires: t.Expires.Time(),
+		Keystone: t.Keystone,
 	}
 	copy(out.Credential[:], t.Credential)
 	return out
 }
 
-// CurrentToken returns the user's newest token record that lives at least
-// until notBefore and was made under the given password version and for the
-// given application password (zero: none), else errs.NotFound.
-func (a *Accounts) CurrentToken(ctx context.Context, user string, version uint64, credential [32]byte, notBefore time.Time) (auth.TokenRecord, error) {
+// CurrentToken returns the newest token record that lives at least until
+// notBefore and has the user, password version, application password and
+// dialect of like, else errs.NotFound.
+func (a *Accounts) CurrentToken(ctx context.Context, like auth.TokenRecord, notBefore time.Time) (auth.TokenRecord, error) {
 	var out auth.TokenRecord
 	err := a.store.View(ctx, func(v *store.View) error {
-		list, err := v.TokensOf(user)
+		list, err := v.TokensOf(like.User)
 		if err != nil {
 			return err
 		}
 		for _, t := range list {
 			rec := fromToken(t)
-			if rec.PasswordVersion == version && rec.Credential == credential && t.Expires >= store.StampOf(notBefore) {
+			if rec.PasswordVersion == like.PasswordVersion && rec.Credential == like.Credential && rec.Keystone == like.Keystone &&
+				t.Expires >= store.StampOf(notBefore) {
 				out = rec
 				return nil
 			}
@@ -118,7 +120,7 @@ func (a *Accounts) AddToken(ctx context.Context, t auth.TokenRecord) error {
 		}
 		record := &store.Token{
 			Digest: t.Digest, User: t.User, PasswordVersion: t.PasswordVersion, Issue: t.Issue,
-			Expires: store.StampOf(t.Expires),
+			Expires: store.StampOf(t.Expires), Keystone: t.Keystone,
 		}
 		if t.Credential != ([32]byte{}) {
 			record.Credential = t.Credential[:]

@@ -296,7 +296,7 @@ func TestDirectoryKeepsTokensUntilThePasswordChanges(t *testing.T) {
 	if err != nil || got.User != "tester" || !got.Expires.Equal(tok.Expires) {
 		t.Error(got, err)
 	}
-	if cur, err := a.CurrentToken(ctx, "tester", u.PasswordVersion, [32]byte{}, w.Clock.Now()); err != nil || cur.Digest != tok.Digest {
+	if cur, err := a.CurrentToken(ctx, auth.TokenRecord{User: "tester", PasswordVersion: u.PasswordVersion}, w.Clock.Now()); err != nil || cur.Digest != tok.Digest {
 		t.Error(cur, err)
 	}
 	w.must(a.SetPassword(w.Local(), "tester", "hash"))
@@ -304,7 +304,7 @@ func TestDirectoryKeepsTokensUntilThePasswordChanges(t *testing.T) {
 	if err != nil || u2.PasswordVersion != u.PasswordVersion+1 {
 		t.Error(u2, err)
 	}
-	if _, err := a.CurrentToken(ctx, "tester", u2.PasswordVersion, [32]byte{}, w.Clock.Now()); !errors.Is(err, errs.NotFound) {
+	if _, err := a.CurrentToken(ctx, auth.TokenRecord{User: "tester", PasswordVersion: u2.PasswordVersion}, w.Clock.Now()); !errors.Is(err, errs.NotFound) {
 		t.Error(err)
 	}
 	w.must(a.RemoveToken(ctx, tok.Digest))

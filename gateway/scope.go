@@ -63,7 +63,7 @@ func (c *core) load(v *store.View, p auth.Principal, ref Ref, more func(b *store
 		return scope{}, err
 	}
 	if id == 0 {
-		return s, missingContainer(p, ref.Account)
+		return s, noContainer(p, &s.account)
 	}
 	b.Container(id, &s.container, &found)
 	if more != nil {
@@ -114,7 +114,7 @@ func (c *core) loadAccount(v *store.View, p auth.Principal, name string) (store.
 	if !found {
 		return a, Access{}, missingAccount(p, name)
 	}
-	return a, accountAccess(p, name), usable(p, &a)
+	return a, accessTo(p, &a), usable(p, &a)
 }
 
 func missingAccount(p auth.Principal, name string) error {
@@ -127,8 +127,14 @@ func missingAccount(p auth.Principal, name string) error {
 	return refuse(p)
 }
 
-func missingContainer(p auth.Principal, account string) error {
-	if accountAccess(p, account).List || p.Grant != nil && p.Grant.Account == account {
+// noContainer is the answer where an account has no such container: NotFound
+// for callers who may list the account, a refusal for others.
+func noContainer(p auth.Principal, a *store.Account) error {
+	return absentContainer(p, a.Name, accessTo(p, a))
+}
+
+func absentContainer(p auth.Principal, account string, access Access) error {
+	if access.List || p.Grant != nil && p.Grant.Account == account {
 		return errs.New("gateway", errs.NotFound, errs.NoContainer, "")
 	}
 	return refuse(p)

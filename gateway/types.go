@@ -32,6 +32,7 @@ type Access struct {
 	Read  bool // objects
 	List  bool // names in the container, containers of the account
 	Write bool // objects
+	Make  bool // containers of the account, without their access lists
 	Owner bool // settings and access lists
 }
 
@@ -47,6 +48,8 @@ type Account struct {
 	Limited bool
 	State   AccountState
 	Access  Access
+	// ACL is the account's access list; empty unless Access.Owner.
+	ACL AccountACL
 }
 
 // A Container is a flat, ordered set of objects.

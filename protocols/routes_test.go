@@ -286,6 +286,9 @@ func (d *doors) furnish() {
 	d.SetPassword("former", "remembered")
 	for _, login := range [][2]string{{"admin", "admin"}, {"tester", "testing"}, {"tester2", "testing2"}, {"reader", "reading"}} {
 		d.tokenFor(login[0], login[1]) // so that the requests themselves write none
+		if _, _, err := d.Auth.IssueKeystone(d.t.Context(), login[0], login[1], loopback()); err != nil {
+			d.t.Fatal(err)
+		}
 	}
 }
 

@@ -17,7 +17,9 @@ type Account struct {
 	Deleted      Stamp  // when it was marked as deleted
 	DeletedBy    string // who did
 	TicketKey    string // signs what the gateway itself gives out; never shown
-	unknown      []byte
+	// Admins, Writers and Readers are the account's access list.
+	Admins, Writers, Readers []string
+	unknown                  []byte
 }
 
 // An AccountState says whether an account may be used.
@@ -41,6 +43,9 @@ func (a *Account) encode() []byte {
 	w.Int(41, int64(a.Deleted))
 	w.String(42, a.DeletedBy)
 	w.String(43, a.TicketKey)
+	w.Strings(33, a.Admins)
+	w.Strings(34, a.Writers)
+	w.Strings(35, a.Readers)
 	w.Raw(a.unknown)
 	return w.Finish()
 }
@@ -65,6 +70,12 @@ func decodeAccount(name string, b []byte) (a Account, err error) {
 			a.DeletedBy = f.String()
 		case 43:
 			a.TicketKey = f.String()
+		case 33:
+			a.Admins = append(a.Admins, f.String())
+		case 34:
+			a.Writers = append(a.Writers, f.String())
+		case 35:
+			a.Readers = append(a.Readers, f.String())
 		default:
 			return false
 		}
@@ -150,6 +161,7 @@ type Token struct {
 	// given for, nil for the user's own. Such a token lives as long as that
 	// password, whatever the version of the user's.
 	Credential []byte
+	Keystone   bool // of the Identity API
 	unknown    []byte
 }
 
@@ -160,6 +172,7 @@ func (t *Token) encode() []byte {
 	w.Uint(3, t.Issue)
 	w.Int(4, int64(t.Expires))
 	w.Bytes(5, t.Credential)
+	w.Bool(6, t.Keystone)
 	w.Raw(t.unknown)
 	return w.Finish()
 }
@@ -178,6 +191,8 @@ func decodeToken(digest [32]byte, b []byte) (t Token, err error) {
 			t.Expires = Stamp(f.Int())
 		case 5:
 			t.Credential = bytes.Clone(f.Bytes)
+		case 6:
+			t.Keystone = f.Bool()
 		default:
 			return false
 		}

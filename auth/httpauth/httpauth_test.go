@@ -39,7 +39,7 @@ func (d *directory) Token(_ context.Context, digest [32]byte) (auth.TokenRecord,
 	return d.token, nil
 }
 
-func (d *directory) CurrentToken(context.Context, string, uint64, [32]byte, time.Time) (auth.TokenRecord, error) {
+func (d *directory) CurrentToken(context.Context, auth.TokenRecord, time.Time) (auth.TokenRecord, error) {
 	return auth.TokenRecord{}, errAbsent
 }
 

@@ -84,7 +84,7 @@ func (f *Face) tokenFor(ctx context.Context, q *request, from netip.Addr) (auth.
 			q.user = p.User
 		}
 	}
-	return f.logins.Issue(ctx, q.user, q.password.Reveal(), from)
+	return f.logins.IssueKeystone(ctx, q.user, q.password.Reveal(), from)
 }
 
 // project decides which project a token is for. Users have their own; callers

@@ -53,6 +53,9 @@ func (f *Face) setAccount(w http.ResponseWriter, account *gateway.Account, l *li
 		a.setInt(http.CanonicalHeaderKey(prefix+"-Object-Count"), account.Objects)
 		a.setInt(http.CanonicalHeaderKey(prefix+"-Bytes-Used"), account.Bytes)
 	}
+	if !account.ACL.Empty() {
+		a.set("X-Account-Access-Control", formatAccountACL(account.ACL))
+	}
 	for name, value := range account.Properties {
 		if account.Access.Owner || !isSecret(name) {
 			a.set(headerName(accountMeta, name), value)
@@ -72,7 +75,11 @@ func (f *Face) postAccount(w http.ResponseWriter, r *http.Request, c *call) erro
 	if err != nil {
 		return err
 	}
-	if err := f.accounts.SetProperties(r.Context(), c.Account, props); err != nil {
+	list, err := accountACL(r.Header)
+	if err != nil {
+		return err
+	}
+	if err := f.accounts.Update(r.Context(), c.Account, gateway.AccountChange{Properties: props, ACL: list}); err != nil {
 		return err
 	}
 	return noContent(w, htmlType)

@@ -60,7 +60,7 @@ func infoBody(cfg Config) []byte {
 // interface, as JSON.
 func features(cfg Config) []string {
 	return []string{
-		`"container_quotas": {}`, `"account_quotas": {}`,
+		`"tempauth": {"account_acls": true}`, `"container_quotas": {}`, `"account_quotas": {}`,
 		`"slo": {"max_manifest_segments": ` + strconv.Itoa(gateway.MaxSegments) + `, "max_manifest_size": ` + strconv.Itoa(maxManifestSize) +
 			`, "min_segment_size": 1, "yield_frequency": ` + strconv.Itoa(int(heartbeatEvery.Seconds())) + `, "allow_async_delete": false}`,
 		`"symlink": {"symloop_max": 2, "static_links": true}`,

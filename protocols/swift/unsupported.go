@@ -16,11 +16,9 @@ var unsupportedHeaders = [...]struct {
 	level  func(gateway.Ref) bool
 	header string
 }{
-	{isAccount, "X-Account-Access-Control"},
 	{isObject, "X-If-Delete-At"},
 }
 
-func isAccount(r gateway.Ref) bool   { return r.Container == "" }
 func isContainer(r gateway.Ref) bool { return r.Container != "" && r.Object == "" }
 func isObject(r gateway.Ref) bool    { return r.Object != "" }
 func readsOnly(method string) bool   { return method == http.MethodGet || method == http.MethodHead }

@@ -10,7 +10,6 @@ import (
 )
 
 func TestWhatWouldLoseDataIsRefused(t *testing.T) {
-	account := gateway.Ref{Account: "a"}
 	container := gateway.Ref{Account: "a", Container: "c"}
 	object := gateway.Ref{Account: "a", Container: "c", Object: "o"}
 	tests := []struct {
@@ -23,7 +22,6 @@ func TestWhatWouldLoseDataIsRefused(t *testing.T) {
 		{"DELETE", "", object, headers("X-If-Delete-At", "1"), 501},
 		{"POST", "", container, headers("X-Remove-Versions-Location", "x"), 0},
 		{"POST", "", container, headers("X-Container-Sync-To", "//realm/cluster/a/c"), 400},
-		{"POST", "", account, headers("X-Account-Access-Control", "{}"), 501},
 		{"POST", "", container, headers("Content-Type", "text/plain"), 0},
 		{"GET", "temp_url_sig=x&temp_url_expires=1", object, nil, 0},
 	}
