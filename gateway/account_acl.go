@@ -84,7 +84,9 @@ func (a Access) or(b Access) Access {
 
 // mayMake refuses callers who neither own the container nor may make
 // containers of its account.
-func (s *scope) mayMake(p auth.Principal) error { return s.need(p, s.access.Owner || s.access.Make, false) }
+func (s *scope) mayMake(p auth.Principal) error {
+	return s.need(p, s.access.Owner || s.access.Make, false)
+}
 
 // plain leaves out of a change what belongs to owners only: access lists and
 // the keys of temporary URLs.

@@ -155,7 +155,10 @@ func account(user, method string, headers ...string) call {
 
 func TestAccountListsHaveThreeGrades(t *testing.T) {
 	d := aclDoors(t)
-	set := func(text string) { t.Helper(); d.want(t, 204, account("tester", "POST", "X-Account-Access-Control: "+text)) }
+	set := func(text string) {
+		t.Helper()
+		d.want(t, 204, account("tester", "POST", "X-Account-Access-Control: "+text))
+	}
 	steps := []struct {
 		name string
 		call func(user string) call
