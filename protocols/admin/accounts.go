@@ -107,7 +107,10 @@ func (f *Face) createAccount(ctx context.Context, n NewAccount) (Created, error)
 	if err != nil {
 		return Created{}, err
 	}
-	change := gateway.AccountChange{Properties: n.Meta, Quota: n.Quota.change()}
+	change := gateway.AccountChange{Properties: gateway.Properties{}, Quota: n.Quota.change()}
+	for key, value := range n.Meta {
+		change.Properties[metaName(key)] = value
+	}
 	owner := gateway.NewUser{Name: n.User, Role: auth.RoleOwner, PasswordHash: hash, Email: n.Email}
 	if err := f.deps.Accounts.CreateTenant(ctx, name, change, owner); err != nil {
 		return Created{}, err
@@ -195,13 +198,16 @@ func (f *Face) updateAccount(ctx context.Context, u AccountUpdate) (Account, err
 		if value != nil {
 			text = *value
 		}
-		change.Properties[key] = text
+		change.Properties[metaName(key)] = text
 	}
 	if err := f.deps.Accounts.Update(ctx, name, change); err != nil {
 		return Account{}, err
 	}
 	return f.getAccount(ctx, AccountName{u.Account})
 }
+
+// metaName is a property's name as it is kept, as the Swift door has it.
+func metaName(key string) string { return strings.ReplaceAll(strings.ToLower(key), "_", "-") }
 
 // named refuses the absence of an account where there is no default.
 func named(account string) error {
