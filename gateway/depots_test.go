@@ -191,6 +191,9 @@ func TestTrafficLimitStopsTransfersUntilNextMonth(t *testing.T) {
 		}
 	}
 	refused("read", read(ctx, f, ref))
+	if _, err := f.Gateway.Objects.Head(ctx, ref, gateway.Conditions{}); err != nil {
+		t.Errorf("what is no transfer: %v", err)
+	}
 	refused("write", put(ctx, f, ref, "x"))
 	_, _, err := f.Gateway.Snapshots.Open(ctx, ref, "s")
 	refused("read of a snapshot", err)
@@ -371,4 +374,41 @@ func TestDefaultDepotThatWaitsForAnOwnerIsNotGivenAway(t *testing.T) {
 		}
 	}
 	isSound(t, f)
+}
+
+// The parts of a large object may lie in another depot than the object: it is
+// that one's traffic.
+func TestTrafficLimitOfTheDepotOfPartsStopsLargeObjects(t *testing.T) {
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Config: gateway.Config{EnforceTraffic: true, TrafficFlush: time.Hour}})
+	d := makeDepot(t, f)
+	if _, err := f.Gateway.Depots.CreateSpace(f.Operator(), "tester", d.ID, "parts", test); err != nil {
+		t.Fatal(err)
+	}
+	ctx := f.Ctx("tester")
+	in := func(container, object string) gateway.Ref {
+		return gateway.Ref{Account: "test", Container: container, Object: object}
+	}
+	if _, err := f.Gateway.Containers.Create(ctx, in("whole", ""), gateway.ContainerChange{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(ctx, f, in("parts", "p"), strings.Repeat("x", 600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Gateway.Objects.Put(ctx, in("whole", "dynamic"), strings.NewReader(""),
+		gateway.PutOptions{Headers: gateway.Properties{"x-object-manifest": "parts/p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Gateway.Objects.PutManifest(ctx, in("whole", "static"), []gateway.Segment{{Container: "parts", Object: "p", Size: -1}}, gateway.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read(ctx, f, in("whole", "dynamic")); err != nil { // 1,200 bytes: the limit is 1,000
+		t.Fatal(err)
+	}
+	for _, name := range []string{"dynamic", "static"} {
+		if err := read(ctx, f, in("whole", name)); errs.ReasonOf(err) != errs.TrafficUsed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

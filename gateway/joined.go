@@ -234,6 +234,9 @@ func (c *core) reachable(ctx context.Context, parts []part) error {
 			if unreachable(err) {
 				return badSegment(err)
 			}
+			if err == nil {
+				err = c.trafficLeft(v, &s, c.now())
+			}
 			if err != nil {
 				return err
 			}

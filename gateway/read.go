@@ -67,6 +67,9 @@ func (o *Objects) open(ctx context.Context, ref Ref, opt *ReadOptions) (Object, 
 	err := o.find(ctx, ref, opt, func(v *store.View, at *place) (err error) {
 		found, data = at, nil
 		if refused = opt.Conditions.readAllowed(at); refused == nil {
+			if err := o.transferable(v, auth.PrincipalOf(ctx), at, o.now()); err != nil {
+				return err
+			}
 			data, err = at.inline(v)
 		}
 		return err
@@ -148,9 +151,6 @@ func (o *Objects) find(ctx context.Context, ref Ref, opt *ReadOptions, use func(
 			if err := o.evalLists(v, p, &s, ref, cond, now); err != nil {
 				return err
 			}
-		}
-		if err := o.trafficLeft(v, &s, now); err != nil {
-			return err
 		}
 		if ref.Version != "" {
 			if at.obj, found, err = s.atVersion(v, ref, &at.obj, found); err != nil {

@@ -237,14 +237,14 @@ func (n *Snapshots) open(ctx context.Context, ref Ref, name string, cond Conditi
 		if found, err = n.findAt(v, p, ref, &past{snap.Container, snap}, now); err != nil {
 			return err
 		}
-		if err := n.trafficLeft(v, &found.scope, now); err != nil {
-			return err
-		}
 		if err := n.resolve(v, p, found, &opt, now); err != nil {
 			return err
 		}
 		data = nil
 		if refused = cond.readAllowed(found); refused == nil {
+			if err := n.transferable(v, p, found, now); err != nil {
+				return err
+			}
 			data, err = found.inline(v)
 		}
 		return err

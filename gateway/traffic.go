@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"entrepot/auth"
 	"entrepot/gateway/errs"
 	"entrepot/store"
 )
@@ -103,6 +104,20 @@ func (c *core) trafficLeft(v *store.View, s *scope, now store.Stamp) error {
 		return errs.New("gateway", errs.Forbidden, errs.TrafficUsed, "The traffic limit of the depot is used up for this month.")
 	}
 	return nil
+}
+
+// transferable refuses to send what a place shows when the traffic of its depot
+// is used up, or of the one in which its dynamic parts lie. Those of a static
+// large object are judged where their list is read.
+func (c *core) transferable(v *store.View, p auth.Principal, at *place, now store.Stamp) error {
+	if err := c.trafficLeft(v, &at.scope, now); err != nil || at.dyn == nil || !c.cfg.EnforceTraffic {
+		return err
+	}
+	parts, err := c.load(v, p.Referred(), Ref{Account: at.dyn.ref.Account, Container: at.dyn.ref.Container}, nil)
+	if err != nil {
+		return err
+	}
+	return c.trafficLeft(v, &parts, now)
 }
 
 // counted counts what is read from an object's content as traffic.

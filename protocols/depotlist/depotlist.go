@@ -4,8 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -84,11 +87,8 @@ func (f *Face) Routes(r *mux.Router) {
 		if route.access == httpkit.Caller {
 			served = httpauth.Middleware(f.who, f.fail)(f.known(served))
 		}
-		var rules []httpkit.Rule
-		for method := range route.methods {
-			rules = append(rules, httpkit.Rule{Path: route.path, Methods: method, Access: route.access})
-		}
-		r.Path(route.path).Handler(httpkit.WithRules(served, rules...))
+		methods := strings.Join(slices.Sorted(maps.Keys(route.methods)), " ")
+		r.Path(route.path).Handler(httpkit.WithRules(served, httpkit.Rule{Path: route.path, Methods: methods, Access: route.access}))
 	}
 }
 
@@ -108,11 +108,7 @@ func (f *Face) serve(methods map[string]handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		do := methods[r.Method]
 		if do == nil {
-			for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete} {
-				if methods[method] != nil {
-					w.Header().Add("Allow", method)
-				}
-			}
+			w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
 			write(w, http.StatusMethodNotAllowed, failure{"This method is not understood here."})
 			return
 		}
