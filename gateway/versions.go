@@ -238,9 +238,10 @@ func parseVersion(text string) (store.Stamp, error) {
 }
 
 // atVersion reads the version of an object that ref names; current is the row
-// that has the name now, if found.
+// that has the name now, if found. Where no versions were ever kept, that is
+// the one that there is, and has no name of its own.
 func (s *scope) atVersion(v *store.View, ref Ref, current *store.Object, found bool) (store.Object, bool, error) {
-	if s.container.Versioning == store.NeverVersioned {
+	if s.container.Versioning == store.NeverVersioned && ref.Version != NullVersion {
 		return store.Object{}, false, errs.New("versions", errs.Invalid, errs.BadVersion,
 			"version-aware operations require that the container is versioned")
 	}

@@ -230,9 +230,17 @@ func TestStoppedVersioningKeepsWhatThereWas(t *testing.T) {
 func TestVersionsAskForAVersionedContainer(t *testing.T) {
 	w := newWorld(t)
 	w.put("o", "1")
-	if got := w.at("o", gateway.NullVersion); got != "invalid" {
+	if got := w.at("o", "1234567890.12345"); got != "invalid" {
 		t.Error(got)
 	}
+	if got := w.at("o", gateway.NullVersion); got != "1" {
+		t.Error(got)
+	}
+	if _, err := w.g.Objects.DeleteVersion(w.ctx, version("o", gateway.NullVersion)); err != nil {
+		t.Error(err)
+	}
+	w.equal(w.names("c"))
+	w.sound()
 }
 
 func TestVersionListingPages(t *testing.T) {
