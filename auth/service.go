@@ -35,6 +35,9 @@ type Config struct {
 	// should be the cost of the stored hashes. Default DefaultHash.
 	Hash     HashParams
 	Throttle ThrottleConfig
+	// Strikes keeps what is counted about wrong passwords, see Run; nil: it is
+	// forgotten with the process.
+	Strikes StrikeStore
 
 	Now    func() time.Time // default time.Now
 	Random io.Reader        // default crypto/rand
@@ -237,6 +240,11 @@ func (s *Service) check(ctx context.Context, p proof, g guess, u User, password 
 
 func (s *Service) hash(ctx context.Context, p proof, g guess, u User, password string) (bool, error) {
 	const op = "auth.Password"
+	// Who must wait by what is in memory costs no further look into the store.
+	if err := throttled(op, s.throttle.wait(g, false, s.cfg.Now())); err != nil && s.throttle.recalled(g) {
+		return false, err
+	}
+	s.recall(ctx, g)
 	if err := throttled(op, s.throttle.take(g, false, s.cfg.Now())); err != nil {
 		return false, err
 	}

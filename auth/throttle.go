@@ -124,6 +124,11 @@ type throttle struct {
 	mu    sync.Mutex
 	drain *simplelru.LRU[counter, time.Time]
 	known *simplelru.LRU[counter, time.Time] // pair → last right password
+	// dirty are the counters that changed since they were written down, stored
+	// those that are in the StrikeStore.
+	dirty  map[counter]struct{}
+	stored *simplelru.LRU[counter, struct{}]
+	asked  *simplelru.LRU[counter, struct{}] // pairs that were looked up there
 }
 
 func newThrottle(cfg ThrottleConfig) (*throttle, error) {
@@ -136,7 +141,15 @@ func newThrottle(cfg ThrottleConfig) (*throttle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &throttle{cfg: cfg, drain: drain, known: known}, nil
+	stored, err := simplelru.NewLRU[counter, struct{}](cfg.Entries, nil)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := simplelru.NewLRU[counter, struct{}](cfg.Entries, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &throttle{cfg: cfg, drain: drain, known: known, dirty: make(map[counter]struct{}), stored: stored, asked: asked}, nil
 }
 
 // wait returns how long a try must wait, 0 when it may go on. repeat tells
@@ -157,6 +170,7 @@ func (t *throttle) take(g guess, repeat bool, now time.Time) time.Duration {
 	}
 	for _, c := range t.counters(g) {
 		t.drain.Add(c.id, t.drained(c, now).Add(c.Every))
+		t.touch(c.id)
 	}
 	return 0
 }
@@ -167,6 +181,9 @@ func (t *throttle) succeed(g guess, now time.Time) {
 	defer t.mu.Unlock()
 	t.refundLocked(g, now)
 	t.drain.Remove(g.pair)
+	if at, ok := t.known.Get(g.pair); !ok || now.Sub(at) >= knownAgain {
+		t.touch(g.known())
+	}
 	t.known.Add(g.pair, now)
 }
 
@@ -184,6 +201,7 @@ func (t *throttle) refundLocked(g guess, now time.Time) {
 		} else {
 			t.drain.Remove(c.id)
 		}
+		t.touch(c.id)
 	}
 }
 

@@ -2,17 +2,14 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 
 	"entrepot/store/kv"
 )
 
-// A Strike is what was counted about wrong passwords under one counter: when
-// the counter will have drained, or when a right password was last given.
+// A Strike is what was counted about wrong passwords under one counter.
 type Strike struct {
 	Counter [16]byte // a digest of what is counted, see package auth
 	Until   Stamp    // the row is worth nothing after it
-	At      Stamp
 }
 
 // PutStrikes writes counters, durably with whatever else is committed. The
@@ -21,10 +18,34 @@ func (s *Store) PutStrikes(ctx context.Context, list []Strike) error {
 	return s.Update(ctx, nil, func(tx *Tx) error {
 		for i := range list {
 			st := &list[i]
-			tx.tx.Put(key(tableThrottle, st.Counter[:]), sealed(append(u64(uint64(st.Until)), u64(uint64(st.At))...)))
+			tx.tx.Put(key(tableThrottle, st.Counter[:]), sealed(u64(uint64(st.Until))))
 		}
 		return nil
 	})
+}
+
+// StrikesOf reads counters; absent ones are left out.
+func (s *Store) StrikesOf(ctx context.Context, counters [][16]byte) (list []Strike, err error) {
+	keys := make([]kv.Key, len(counters))
+	for i := range counters {
+		keys[i] = key(tableThrottle, counters[i][:])
+	}
+	err = s.View(ctx, func(v *View) error {
+		list = nil
+		rows, err := v.r.Get(keys...)
+		for i, row := range rows {
+			if row == nil {
+				continue
+			}
+			st, err := decodeStrike(keys[i].Row, row)
+			if err != nil {
+				return err
+			}
+			list = append(list, st)
+		}
+		return err
+	})
+	return list, err
 }
 
 // Strikes lists the counters behind one, in order, at most limit.
@@ -62,13 +83,8 @@ func decodeStrike(row, value []byte) (Strike, error) {
 	if len(row) != 16 {
 		return Strike{}, errRow
 	}
-	b, err := openSealed(value, 16)
-	if err != nil {
-		return Strike{}, err
-	}
-	return Strike{
-		Counter: [16]byte(row), Until: Stamp(binary.BigEndian.Uint64(b)), At: Stamp(binary.BigEndian.Uint64(b[8:])),
-	}, nil
+	until, err := openID(value)
+	return Strike{Counter: [16]byte(row), Until: Stamp(until)}, err
 }
 
 func checkStrike(row, value []byte) error {

@@ -272,15 +272,6 @@ func openID(row []byte) (uint64, error) {
 	return decodeID(value)
 }
 
-// openSealed reads a sealed value of n bytes.
-func openSealed(row []byte, n int) ([]byte, error) {
-	value, err := record.Open(row)
-	if err == nil && len(value) != n {
-		err = fmt.Errorf("%w: %d bytes where %d belong", record.ErrCorrupt, len(value), n)
-	}
-	return value, err
-}
-
 // openPlace reads a sealed container ID with a path behind it.
 func openPlace(row []byte) ([]byte, error) {
 	place, err := record.Open(row)

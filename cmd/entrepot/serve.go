@@ -77,6 +77,7 @@ func (p *program) serve(ctx context.Context, c config, secrets secretsFromEnv) (
 	if err := s.build(&secrets); err != nil {
 		return err
 	}
+	defer s.count(ctx)()
 	first, err := s.firstStart(ctx, secrets.adminPassword)
 	if err != nil {
 		return err
@@ -136,6 +137,21 @@ func (s *server) listen() (err error) {
 	return nil
 }
 
+// count keeps what is counted about wrong passwords until the returned
+// function is called.
+func (s *server) count(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		s.auth.Run(ctx)
+		close(done)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // onLoopback tells whether only this machine reaches the listener.
 func (s *server) onLoopback() bool {
 	a, err := netip.ParseAddrPort(s.listener.Addr().String())
@@ -148,7 +164,9 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	if err != nil {
 		return err
 	}
-	s.auth, err = auth.New(s.data.gateway.Accounts, auth.Config{ServerKey: key, Logger: s.log})
+	s.auth, err = auth.New(s.data.gateway.Accounts, auth.Config{
+		ServerKey: key, Logger: s.log, Strikes: s.data.gateway.Accounts,
+	})
 	if err != nil {
 		return err
 	}
