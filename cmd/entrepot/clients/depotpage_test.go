@@ -122,3 +122,33 @@ func TestDepotSettingsOfTheOperationsPageAreUnderstood(t *testing.T) {
 		}
 	}
 }
+
+func TestPythonPutsCallsTogether(t *testing.T) {
+	t.Parallel()
+	need(t, "python3", "python3")
+	s := start(t, setting{})
+	printed := command{
+		args: []string{"python3", "testdata/multicall.py"}, env: []string{"SALT=" + s.salt(), "URL=" + s.url + "/RPC2", "PYTHONIOENCODING=utf-8"},
+	}.must(t)
+	if want := "True Größe & <Co>\nInvalid Request (5)\n[['struct', 'struct']] 26\n"; printed != want {
+		t.Errorf("printed %q, want %q", printed, want)
+	}
+}
+
+// The proof that the page recommends, computed by openssl.
+func TestShellSignsWithAnHMAC(t *testing.T) {
+	t.Parallel()
+	need(t, "curl", "curl")
+	need(t, "openssl", "openssl")
+	const key = "a key of at least thirty-two characters"
+	s := start(t, setting{env: []string{"ENTREPOT_DEPOT_HMAC_KEY=" + key}})
+	script := `REQUEST="<teamdrive><command>getdepotdata</command><requesttime>$(date +%s)</requesttime><username>admin</username></teamdrive>"
+PROOF=$(printf '%s' "$REQUEST" | openssl dgst -sha256 -hmac "$KEY" | sed 's/.* //')
+curl -sS --data-binary "$REQUEST" "$URL?hmac=$PROOF"`
+	for key, want := range map[string]string{key: "<isdefault>true</isdefault>", key + "x": "<secondarycode>2</secondarycode>"} {
+		printed := command{args: []string{"sh", "-c", script}, env: []string{"KEY=" + key, "URL=" + s.url + "/RPC2"}}.must(t)
+		if !strings.Contains(printed, want) {
+			t.Errorf("with the key %q: %s", key, printed)
+		}
+	}
+}
