@@ -101,6 +101,9 @@ const deleteRoot = "delete"
 // bulkDelete deletes what the lines of the body name, in their order. Each
 // entry is judged on its own.
 func (f *Face) bulkDelete(w http.ResponseWriter, r *http.Request, c *call) error {
+	if err := checkUncoded(r); err != nil {
+		return err
+	}
 	b, ok := f.newBulk(w, r, c, deleteRoot)
 	if !ok {
 		return nil
@@ -125,6 +128,15 @@ func (f *Face) bulkDelete(w http.ResponseWriter, r *http.Request, c *call) error
 		return nil
 	}
 	b.answer(w, r, deleteRoot, 0, "")
+	return nil
+}
+
+// checkUncoded refuses a body in a coding (RFC 9110 section 8.4), which would
+// have to be undone to be read.
+func checkUncoded(r *http.Request) error {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return refuse(http.StatusUnsupportedMediaType, "The body must not be in a content coding.")
+	}
 	return nil
 }
 

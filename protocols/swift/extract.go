@@ -49,6 +49,9 @@ var (
 // container and the prefix of the path; at account level the first part of
 // each name is the container. Containers are made as they are needed.
 func (f *Face) extractArchive(w http.ResponseWriter, r *http.Request, c *call) error {
+	if err := checkUncoded(r); err != nil {
+		return err
+	}
 	format := ""
 	for key, value := range params(r.URL.RawQuery) {
 		if key == "extract-archive" {
