@@ -110,6 +110,9 @@ func (c *copying) run(ctx context.Context) (result PutResult, err error) {
 			return err
 		}
 		o := c.object(c.from.obj.Content)
+		if o.Name == c.from.obj.Name { // a manifest of chunks names its file
+			o.Chunked = c.from.obj.Chunked
+		}
 		if !c.ontoItself() {
 			source := c.from.obj
 			if err := shareSource(tx, c.from, &source, &o.Content); err != nil {

@@ -78,6 +78,9 @@ type node struct {
 	// file is the object of a file; marker that of a marked folder, in
 	// either of its forms; twin a file that shares its folder's name.
 	file, marker, twin *store.Object
+	// chunks is the manifest of a file that is stored in chunks; file is what
+	// it joins, and no row has it.
+	chunks *store.Object
 }
 
 // lookup finds the node at a path of a container. A folder wins over a file of the same
@@ -104,7 +107,9 @@ func (c *core) lookup(v *store.View, id uint64, path string, now store.Stamp) (n
 			return node{}, false, err
 		}
 	}
-	n, ok = choose(path, &objects, found, below)
+	if n, ok = choose(path, &objects, found, below); !ok {
+		return c.lookupChunked(v, id, path, now)
+	}
 	return n, ok, nil
 }
 

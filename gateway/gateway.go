@@ -44,6 +44,9 @@ type Config struct {
 	// Manifests writes the manifests that are made in the background; nil: there
 	// are none.
 	Manifests ManifestWriter
+	// Chunks reads the manifests of files that were put in chunks; nil: drives
+	// show chunks and manifests as files.
+	Chunks ChunkCodec
 	// VerifyEvery is how often the content of each container is compared with
 	// its records, and a report written; default 30 days, negative: only when
 	// it is asked for.

@@ -251,7 +251,7 @@ func (t *Trees) delete(tx *store.Tx, p auth.Principal, ref Ref, at *scope, cond 
 	if err := b.Do(); err != nil {
 		return false, err
 	}
-	if !strong && (locks != 0 || n.kind != NodeFile) {
+	if !strong && (locks != 0 || n.kind != NodeFile || n.chunks != nil) {
 		return false, errStronger
 	}
 	if err := t.judge(&tx.View, p, &s, ref, &n, cond, now); err != nil {
@@ -297,6 +297,9 @@ func (c *core) mayRemove(v *store.View, p auth.Principal, s *scope, n *node, tok
 // their own.
 func (c *core) removeNode(tx *store.Tx, p auth.Principal, s *scope, n *node, now store.Stamp) (entries int64, left bool, err error) {
 	id := s.container.ID
+	if n.chunks != nil {
+		return 0, false, c.removeChunked(tx, p, s, n, now)
+	}
 	if n.kind == NodeFile {
 		tx.DeleteObject(&s.container, n.file, now)
 		return 1, false, c.forgetPath(tx, id, n.path)

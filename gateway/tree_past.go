@@ -215,7 +215,13 @@ func (t *Trees) listSnapshots(v *store.View, p auth.Principal, ref Ref, at names
 func (t *Trees) Open(ctx context.Context, ref Ref, cond Conditions) (Object, Content, error) {
 	at, past := names.InSnapshots(ref.Object)
 	if !past {
-		return (&Objects{t.core}).Open(ctx, ref, cond)
+		obj, content, err := (&Objects{t.core}).Open(ctx, ref, cond)
+		if errs.ReasonOf(err) == errs.NoObject && t.cfg.Chunks != nil {
+			if o, c, e := t.openChunked(ctx, ref, &cond); errs.Of(e) != errs.NotFound {
+				return o, c, e
+			}
+		}
+		return obj, content, err
 	}
 	if err := checkPast(ref, at); err != nil {
 		return Object{}, nil, err

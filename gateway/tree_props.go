@@ -132,6 +132,9 @@ func (c *core) applyPatch(tx *store.Tx, p auth.Principal, s *scope, n *node, pat
 	if o == nil || patch.Modified.IsZero() && len(patch.User) == 0 {
 		return nil
 	}
+	if n.chunks != nil {
+		return errs.New("trees.PatchProps", errs.Forbidden, "", "The file is stored in chunks: its time and properties are those of its manifest.")
+	}
 	next := *o
 	next.Born = s.container.Epoch
 	next.Properties = maps.Clone(o.Properties)

@@ -115,13 +115,13 @@ func (w *transfer) look(ctx context.Context) (err error) {
 		case err != nil:
 			return err
 		}
-		w.plain = n.kind == NodeFile && w.dst.Object != "" && w.past == nil
+		w.plain = n.kind == NodeFile && n.chunks == nil && w.dst.Object != "" && w.past == nil
 		if w.plain {
 			d, ok, err := w.lookup(v, w.to.container.ID, w.dst.Object, w.now)
 			if err != nil {
 				return err
 			}
-			w.plain = !ok || d.kind == NodeFile
+			w.plain = !ok || d.kind == NodeFile && d.chunks == nil
 		}
 		if n.kind == NodeFile && w.dst.Object == "" {
 			return errs.New("trees", errs.Forbidden, errs.BesideSpaces,
@@ -375,6 +375,10 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 	var objects []store.Object
 	var err error
 	switch {
+	case n.chunks != nil:
+		if objects, err = w.chunkRows(&tx.View, s.container.ID, n); err != nil {
+			return err
+		}
 	case n.kind == NodeFile:
 		objects = []store.Object{*n.file}
 	case w.opt.Shallow:
@@ -396,12 +400,16 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 		return err
 	}
 	w.audit(tx, s, n, d, target, objects)
+	was, is := manifestsAmong(objects, n.path, target)
 	if w.move {
 		err = w.moveObjects(tx, s, n, d, target, objects)
 	} else {
 		err = w.copyObjects(tx, s, n, d, target, objects)
 	}
 	if err != nil {
+		return err
+	}
+	if err := w.rewriteChunked(tx, d, was, is); err != nil {
 		return err
 	}
 	return w.finish(tx, s, n, d, target, objects)

@@ -30,6 +30,7 @@ type walk struct {
 	next           string // where the next page begins, "" at the end
 	open           string // recursive: the deepest folder shown so far
 	cost           int    // objects looked at for those that stand for others
+	group          chunkGroup
 }
 
 // maxRevealed is how many objects that others stand for a page may look at: a
@@ -164,6 +165,15 @@ func (w *walk) row(name string, r *store.Listed) error {
 	}
 	if alias {
 		return w.addFolder(name+"/", &r.Object)
+	}
+	if hidden, err := w.chunkHidden(name); err != nil || hidden {
+		return err
+	}
+	if n, err := w.chunkedFile(&r.Object); err != nil || n != nil {
+		if err != nil {
+			return err
+		}
+		return w.add(n)
 	}
 	return w.add(&node{kind: NodeFile, path: name, file: &r.Object})
 }

@@ -39,7 +39,9 @@ type put struct {
 	// that this one has its own room among them.
 	othersDepot, othersAccount int64
 	reserved                   bool
-	source                     string // of a copy within an account: that object, for the audit
+	chunked                    *store.Chunked // of a manifest of chunks
+	overChunks                 bool           // a plain file replaces a chunked one
+	source                     string         // of a copy within an account: that object, for the audit
 }
 
 // Put stores body under ref and makes it visible in one step: readers see the
@@ -72,9 +74,11 @@ func (o *Objects) put(ctx context.Context, ref Ref, body io.Reader, opt PutOptio
 	defer func() { release() }()
 	up := o.store.NewUploadIn(ctx, volumeOf(ref.Account), algorithms(opt.Digests)...)
 	defer up.Close()
+	body, received := w.watchManifest(body)
 	if err := w.receive(up, body); err != nil {
 		return PutResult{}, err
 	}
+	received()
 	content, err := up.Finish()
 	if err != nil {
 		return PutResult{}, err
@@ -372,12 +376,18 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 	archive, planned := w.archivePlan(&at)
 	err := w.retryStronger(ctx, func(strong bool) []store.Guard {
 		guards := store.LocksOfWrite(at.container.ID, w.ref.Object, false)
+		if w.overChunks {
+			guards = at.guards(false)
+		}
 		return append(append(guards, at.quotaGuards(strong)...), archive(strong)...)
 	}, func(tx *store.Tx, strong bool) error {
 		if err := w.examine(&tx.View, content.Size, strong); err != nil {
 			return err
 		}
 		if err := w.archives(planned, strong); err != nil {
+			return err
+		}
+		if err := w.replaceChunked(tx, strong); err != nil {
 			return err
 		}
 		if !w.scope.same(&at) || (w.scope.account.Quota != 0) != (at.account.Quota != 0) {
@@ -389,7 +399,7 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 		if err := w.afterPut(tx, o); err != nil {
 			return err
 		}
-		result = PutResult{Object: w.scope.show(o), Created: w.old == nil}
+		result = PutResult{Object: w.scope.show(o), Created: w.old == nil && !w.overChunks}
 		return nil
 	})
 	return result, err
@@ -445,6 +455,7 @@ func (w *put) object(content store.Content) *store.Object {
 		Content:     content,
 		Item:        w.opt.Item,
 		ReadersOf:   w.opt.readersOf,
+		Chunked:     w.chunked,
 		Large:       w.as.large,
 		Link:        w.as.link,
 		Refers:      w.as.refers,

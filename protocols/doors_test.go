@@ -48,6 +48,7 @@ func loopback() netip.Addr { return netip.MustParseAddr("127.0.0.1") }
 
 func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	t.Helper()
+	opt.Config.Manifests, opt.Config.Chunks = duracloud.Manifests{}, duracloud.Chunks{}
 	f := gatewaytest.NewWith(t, opt)
 	swiftFace, err := swift.New(swift.Config{}, f.Gateway, f.Auth, f.Clock.Now)
 	if err != nil {

@@ -362,10 +362,11 @@ type Object struct {
 	Headers     map[string]string
 	Properties  map[string]string
 	Content     Content
-	Item        bool   // put as an item of a space: listed there even where it looks like a folder's marker
-	ReadersOf   uint64 // not 0: who may list this container may read the object, wherever it lies
-	Version     Stamp  // ID of the version that the row is; 0: written while none were kept
-	Deleted     bool   // the marker of a deletion among versions
+	Item        bool     // put as an item of a space: listed there even where it looks like a folder's marker
+	Chunked     *Chunked // the content is a manifest of chunks
+	ReadersOf   uint64   // not 0: who may list this container may read the object, wherever it lies
+	Version     Stamp    // ID of the version that the row is; 0: written while none were kept
+	Deleted     bool     // the marker of a deletion among versions
 	// Large and Link are set where the object stands for other objects;
 	// Refers is the account that these, or those of a dynamic large object,
 	// are in. "": the object's own.
@@ -402,6 +403,7 @@ func (o *Object) encode() []byte {
 	w.Bool(26, o.Deleted)
 	w.Bool(30, o.Item)
 	w.Uint(31, o.ReadersOf)
+	o.encodeChunked(w)
 	w.Raw(o.unknown)
 	return w.Finish()
 }
@@ -455,7 +457,9 @@ func decodeListed(name string, b []byte, types interner, properties bool) (o Obj
 		case 30:
 			o.Item = f.Bool()
 		default:
-			o.decodeSpecial(&f)
+			if !o.decodeChunked(&f) {
+				o.decodeSpecial(&f)
+			}
 		}
 		return true
 	})
@@ -510,7 +514,7 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 		case 31:
 			o.ReadersOf = f.Num
 		default:
-			return o.decodeSpecial(&f)
+			return o.decodeChunked(&f) || o.decodeSpecial(&f)
 		}
 		return true
 	})

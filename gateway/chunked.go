@@ -1,0 +1,418 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"entrepot/auth"
+	"entrepot/gateway/errs"
+	"entrepot/store"
+)
+
+// Preservation tools cut large files into chunks, "a.dura-chunk-0000" and so
+// on, and put a manifest of them beside, "a.dura-manifest". Spaces show these
+// as the items that they are; on a drive they are one file "a". A manifest is
+// recognised when it is put, by its name and then by its text, and its record
+// notes what it joins, so that listings read nothing else.
+
+const (
+	chunkManifestSuffix = ".dura-manifest"
+	chunkSuffix         = ".dura-chunk-"
+	// maxChunks is how many chunks a file has at most: DuraCloud's number.
+	maxChunks = 9999
+	// maxChunkManifest is the largest text that is looked at, in bytes.
+	maxChunkManifest = 8 << 20
+)
+
+// A ChunkManifest says which items, joined, are a file.
+type ChunkManifest struct {
+	ContentID   string // name of the file
+	ContentType string
+	Size        int64
+	MD5         string // lower-case hex
+	Chunks      []Chunk
+}
+
+// A Chunk is one of those items.
+type Chunk struct {
+	ID   string
+	Size int64
+	MD5  string
+}
+
+// A ChunkCodec reads and writes the text of manifests. It is given to the
+// gateway, which knows no wire formats.
+type ChunkCodec interface {
+	// Read reads a manifest; chunks come in the order of their numbers.
+	Read(text []byte) (ChunkManifest, error)
+	// Write is the inverse of Read.
+	Write(m *ChunkManifest) []byte
+}
+
+// chunkName is the name of a chunk of a file.
+func chunkName(base string, i int) string { return fmt.Sprintf("%s%s%04d", base, chunkSuffix, i) }
+
+// splitChunk takes the number off a chunk's name.
+func splitChunk(name string) (base string, i int, ok bool) {
+	at := strings.LastIndex(name, chunkSuffix)
+	if at <= 0 {
+		return "", 0, false
+	}
+	number := name[at+len(chunkSuffix):]
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || len(number) < 4 || n > maxChunks {
+		return "", 0, false
+	}
+	return name[:at], int(n), true
+}
+
+// check tells whether the manifest, stored as name, joins the chunks beside it
+// in order and nothing else.
+func (m *ChunkManifest) check(name string) error {
+	base, ok := strings.CutSuffix(name, chunkManifestSuffix)
+	var total int64
+	switch {
+	case !ok || m.ContentID != base:
+		return errors.New("it is the manifest of another file")
+	case len(m.Chunks) == 0 || len(m.Chunks) > maxChunks+1:
+		return errors.New("it has no chunks, or too many")
+	case len(m.MD5) != 32:
+		return errors.New("it has no digest")
+	}
+	for i, c := range m.Chunks {
+		if c.ID != chunkName(base, i) || c.Size <= 0 || c.Size > m.Size-total || len(c.MD5) != 32 {
+			return fmt.Errorf("chunk %d is not one of the file", i)
+		}
+		total += c.Size
+	}
+	if total != m.Size {
+		return errors.New("the chunks are not as long as the file")
+	}
+	return nil
+}
+
+// capture keeps the text of what may be a manifest while it is uploaded.
+type capture struct{ bytes.Buffer }
+
+// Write keeps what fits.
+func (c *capture) Write(b []byte) (int, error) {
+	if room := maxChunkManifest + 1 - c.Len(); room > 0 {
+		c.Buffer.Write(b[:min(len(b), room)])
+	}
+	return len(b), nil
+}
+
+// watchManifest returns a reader of the body that notes, when it was read, what
+// a manifest of chunks joins; done is called then.
+func (w *put) watchManifest(body io.Reader) (_ io.Reader, done func()) {
+	if w.cfg.Chunks == nil || !strings.HasSuffix(w.ref.Object, chunkManifestSuffix) {
+		return body, func() {}
+	}
+	var text capture
+	return io.TeeReader(body, &text), func() { w.chunked = w.chunkedOf(w.ref.Object, text.Bytes()) }
+}
+
+// chunkedOf is the note that a manifest's record has; nil for text that is none.
+func (c *core) chunkedOf(name string, text []byte) *store.Chunked {
+	if len(text) > maxChunkManifest {
+		return nil
+	}
+	m, err := c.cfg.Chunks.Read(text)
+	if err != nil || m.check(name) != nil {
+		return nil
+	}
+	sum, err := hex.DecodeString(m.MD5)
+	if err != nil {
+		return nil
+	}
+	return &store.Chunked{Size: m.Size, MD5: [16]byte(sum), Count: int64(len(m.Chunks))}
+}
+
+// joinedFile is the file that a drive shows for a manifest of chunks.
+func joinedFile(manifest *store.Object) *store.Object {
+	o := *manifest
+	o.Name = strings.TrimSuffix(o.Name, chunkManifestSuffix)
+	o.Content = store.Content{Size: o.Chunked.Size, MD5: o.Chunked.MD5}
+	o.ContentType, o.Headers, o.Chunked = TypeOf(o.Name), nil, nil
+	return &o
+}
+
+// lookupChunked finds the chunked file at a path that nothing else has.
+func (c *core) lookupChunked(v *store.View, id uint64, path string, now store.Stamp) (node, bool, error) {
+	if c.cfg.Chunks == nil || path == "" || strings.HasSuffix(path, "/") {
+		return node{}, false, nil
+	}
+	m, found, err := v.Object(id, path+chunkManifestSuffix)
+	if err != nil || !found || m.Chunked == nil || m.Expired(now) {
+		return node{}, false, err
+	}
+	return node{kind: NodeFile, path: path, file: joinedFile(&m), chunks: &m}, true, nil
+}
+
+// openChunked opens the chunked file at ref. All chunks must be there and be
+// what the manifest says before the first byte is served; errs.Conflict with
+// BadSegment otherwise.
+func (c *core) openChunked(ctx context.Context, ref Ref, cond *Conditions) (Object, Content, error) {
+	p, now := auth.PrincipalOf(ctx), c.now()
+	var file node
+	var text []byte
+	at := &place{}
+	err := c.store.View(ctx, func(v *store.View) error {
+		s, err := c.load(v, p, ref, nil)
+		if err != nil {
+			return err
+		}
+		if err := s.mayRead(p); err != nil {
+			return err
+		}
+		n, ok, err := c.lookupChunked(v, s.container.ID, ref.Object, now)
+		if err == nil && !ok {
+			err = notOnDrive
+		}
+		if err != nil {
+			return err
+		}
+		if len(cond.Lists) > 0 {
+			if err := c.evalLists(v, p, &s, ref, cond, now); err != nil {
+				return err
+			}
+		}
+		if err := c.trafficLeft(v, &s, now); err != nil {
+			return err
+		}
+		file = n
+		*at = place{ref: Ref{Account: ref.Account, Container: ref.Container, Object: n.chunks.Name}, scope: s, obj: *n.chunks}
+		text, err = at.inline(v)
+		return err
+	})
+	if err != nil {
+		return Object{}, nil, err
+	}
+	shown := at.scope.show(file.file)
+	if err := cond.readAllowed(&place{ref: ref, scope: at.scope, obj: *file.file}); err != nil {
+		return shown, nil, err
+	}
+	parts, err := c.chunkParts(ctx, at, ref, text)
+	if err != nil {
+		return Object{}, nil, err
+	}
+	all := newRun(parts, 0)
+	return shown, &joined{
+		size: file.file.Content.Size,
+		find: func(off int64) (*part, int64, error) {
+			p, start := all.at(off)
+			return p, start, nil
+		},
+		open: func(p *part) (Content, error) { return c.openPart(ctx, p, nil, 0) },
+	}, nil
+}
+
+// chunkParts reads the manifest of a place and finds its chunks.
+func (c *core) chunkParts(ctx context.Context, at *place, ref Ref, text []byte) ([]part, error) {
+	m, err := c.readChunkManifest(ctx, at, text)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]part, len(m.Chunks))
+	objects, found := make([]store.Object, len(parts)), make([]bool, len(parts))
+	err = c.store.View(ctx, func(v *store.View) error {
+		b := v.Batch()
+		for i := range m.Chunks {
+			b.Object(at.scope.container.ID, chunkName(ref.Object, i), &objects[i], &found[i])
+		}
+		return b.Do()
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, chunk := range m.Chunks {
+		if !found[i] || sizeOf(&objects[i]) != chunk.Size || etagOf(&objects[i]) != chunk.MD5 {
+			return nil, badSegment(fmt.Errorf("chunk %d of %s is gone or changed", i, ref))
+		}
+		parts[i] = part{
+			ref: Ref{Account: ref.Account, Container: ref.Container, Object: chunkName(ref.Object, i)},
+			n:   chunk.Size, size: chunk.Size, etag: chunk.MD5,
+		}
+	}
+	return parts, nil
+}
+
+// readChunkManifest reads the manifest of a place, which was found to be one
+// when it was put; text is its content where that lies in the engine.
+func (c *core) readChunkManifest(ctx context.Context, at *place, text []byte) (ChunkManifest, error) {
+	r, err := c.stored(ctx, at, text)
+	if err != nil {
+		return ChunkManifest{}, err
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	text = make([]byte, r.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), text); err != nil {
+		return ChunkManifest{}, err
+	}
+	m, err := c.cfg.Chunks.Read(text)
+	if err != nil {
+		return m, badSegment(err)
+	}
+	return m, nil
+}
+
+// chunkRows lists the rows of a chunked file: its chunks and its manifest.
+func (c *core) chunkRows(v *store.View, id uint64, n *node) ([]store.Object, error) {
+	list, err := v.Records(id, store.Query{Prefix: n.path + chunkSuffix, Limit: maxChunks + 2})
+	if err != nil {
+		return nil, err
+	}
+	rows := list[:0]
+	for _, o := range list {
+		if base, i, ok := splitChunk(o.Name); ok && base == n.path && int64(i) < n.chunks.Chunked.Count {
+			rows = append(rows, o)
+		}
+	}
+	return append(rows, *n.chunks), nil
+}
+
+// removeChunked removes a chunked file, its chunks first.
+func (c *core) removeChunked(tx *store.Tx, p auth.Principal, s *scope, n *node, now store.Stamp) error {
+	rows, err := c.chunkRows(&tx.View, s.container.ID, n)
+	if err != nil {
+		return err
+	}
+	c.auditDeleted(tx, p, s.container.ID, rows, now)
+	for i := range rows {
+		tx.DeleteObject(&s.container, &rows[i], now)
+		if err := tx.DeleteProps(s.container.ID, rows[i].Name); err != nil {
+			return err
+		}
+	}
+	return c.forgetPath(tx, s.container.ID, n.path)
+}
+
+// replaceChunked makes place for a plain file that a drive puts where a
+// chunked one is. It needs the container's exclusive lock.
+func (w *put) replaceChunked(tx *store.Tx, strong bool) error {
+	if !w.opt.Drive || w.old != nil {
+		return nil
+	}
+	n, ok, err := w.lookupChunked(&tx.View, w.scope.container.ID, w.ref.Object, w.now)
+	if err != nil || !ok {
+		return err
+	}
+	w.overChunks = true
+	if !strong {
+		return errStronger
+	}
+	return w.removeChunked(tx, w.p, &w.scope, &n, w.now)
+}
+
+// errManyChunks refuses to rename what cannot be renamed in one transaction.
+var errManyChunks = errs.New("trees", errs.Forbidden, errs.TooMany,
+	"A file in so many chunks cannot be copied or renamed on a drive: its manifest is too large.")
+
+// rewriteChunked gives the manifests among copied or moved rows the names that
+// their files now have. Their text must lie in the engine.
+func (w *transfer) rewriteChunked(tx *store.Tx, d *scope, was, is []string) error {
+	for i := range was {
+		if was[i] == is[i] {
+			continue
+		}
+		row, found, err := tx.Object(d.container.ID, is[i])
+		if err != nil || !found {
+			return err
+		}
+		if !row.Content.Inline {
+			return errManyChunks
+		}
+		text, err := tx.Inline(row.Content)
+		if err != nil {
+			return err
+		}
+		m, err := w.cfg.Chunks.Read(text)
+		if err != nil {
+			return badSegment(err)
+		}
+		m.ContentID = strings.TrimSuffix(is[i], chunkManifestSuffix)
+		for k := range m.Chunks {
+			m.Chunks[k].ID = chunkName(m.ContentID, k)
+		}
+		text = w.cfg.Chunks.Write(&m)
+		if len(text) > w.store.InlineLimit() {
+			return errManyChunks
+		}
+		next := row
+		next.Content = tx.PutSmall(text, w.now)
+		next.Chunked = w.chunkedOf(is[i], text)
+		tx.PutObject(&d.container, &row, &next, w.now)
+	}
+	return nil
+}
+
+// manifestsAmong lists the manifests of chunks among rows below a path, by the
+// names that they have and those that they get below target.
+func manifestsAmong(rows []store.Object, path, target string) (was, is []string) {
+	for i := range rows {
+		if name := rows[i].Name; rows[i].Chunked != nil && len(name) >= len(path) {
+			was, is = append(was, name), append(is, target+name[len(path):])
+		}
+	}
+	return was, is
+}
+
+// chunkGroup remembers, along a listing, of which file chunks were met last.
+type chunkGroup struct {
+	base   string
+	hidden int64 // how many chunks the drive does not show
+}
+
+// chunkHidden tells whether a row of a listing is a chunk that the drive shows
+// joined.
+func (w *walk) chunkHidden(name string) (bool, error) {
+	base, i, ok := splitChunk(name)
+	if !ok || w.cfg.Chunks == nil || w.past {
+		return false, nil
+	}
+	if w.group.base != base {
+		w.group = chunkGroup{base: base}
+		m, found, err := w.rows.object(base + chunkManifestSuffix)
+		if err != nil {
+			return false, err
+		}
+		if found && m.Chunked != nil {
+			plain, err := w.taken(base)
+			if err != nil {
+				return false, err
+			}
+			if !plain {
+				w.group.hidden = m.Chunked.Count
+			}
+		}
+	}
+	return int64(i) < w.group.hidden, nil
+}
+
+// taken tells whether an object or a folder has a name.
+func (w *walk) taken(name string) (bool, error) {
+	_, found, err := w.rows.object(name)
+	if err != nil || found {
+		return found, err
+	}
+	return w.rows.below(name + "/")
+}
+
+// chunkedFile is the node that a drive shows for a manifest of chunks; nil
+// where it shows the manifest itself.
+func (w *walk) chunkedFile(o *store.Object) (*node, error) {
+	if o.Chunked == nil || w.cfg.Chunks == nil || w.past {
+		return nil, nil
+	}
+	base := strings.TrimSuffix(o.Name, chunkManifestSuffix)
+	if plain, err := w.taken(base); err != nil || plain {
+		return nil, err
+	}
+	return &node{kind: NodeFile, path: base, file: joinedFile(o), chunks: o}, nil
+}
