@@ -96,9 +96,9 @@ func (s *Store) ReapAccounts(ctx context.Context) (gone int, err error) {
 		if ctx.Err() != nil {
 			return gone, errors.Join(err, ctx.Err())
 		}
-		if one := s.reapAccount(ctx, string(row[9:]), row); one != nil {
-			err = errors.Join(err, one)
-		} else {
+		dropped, one := s.reapAccount(ctx, string(row[9:]), row)
+		err = errors.Join(err, one)
+		if dropped {
 			gone++
 		}
 	}
@@ -126,29 +126,31 @@ func (s *Store) dueAccounts(ctx context.Context) (due [][]byte, err error) {
 
 // reapAccount removes one account. Its parts go in the order in which they
 // need each other; each is found anew, so that it can be cut off anywhere.
-func (s *Store) reapAccount(ctx context.Context, name string, row []byte) error {
+// A row whose account is gone, or was made again, is dropped.
+func (s *Store) reapAccount(ctx context.Context, name string, row []byte) (dropped bool, err error) {
 	a, found, err := s.accountRecord(ctx, name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if found && a.State == AccountDeleted {
 		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapDepots, s.reapUsers} {
 			if err := part(ctx, &a); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error {
+	err = s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error {
 		a, found, err := tx.Account(name)
 		if err != nil {
 			return err
 		}
 		tx.tx.Delete(key(tableQueue, row))
-		if !found || a.State != AccountDeleted {
+		if dropped = found && a.State == AccountDeleted; !dropped {
 			return nil
 		}
 		return tx.dropAccount(name)
 	})
+	return dropped && err == nil, err
 }
 
 func (s *Store) accountRecord(ctx context.Context, name string) (a Account, found bool, err error) {
