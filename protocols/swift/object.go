@@ -27,6 +27,7 @@ func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error 
 	a := newAnswer(w, room(&obj)+2)
 	a.setObject(&obj)
 	a.setVersion(c, &obj)
+	setDisposition(w.Header(), r.URL.RawQuery)
 	return httpkit.ServeContent(w, r, content, shownType(&obj), httpkit.ContentOptions{
 		IfRange: true, OneRange: obj.Large == gateway.Dynamic && !obj.Manifest,
 	})
@@ -50,6 +51,7 @@ func (f *Face) headObject(w http.ResponseWriter, r *http.Request, c *call) error
 	a := newAnswer(w, room(&obj)+5)
 	a.setObject(&obj)
 	a.setVersion(c, &obj)
+	setDisposition(w.Header(), r.URL.RawQuery)
 	a.set("Accept-Ranges", "bytes")
 	a.set("Content-Type", shownType(&obj))
 	a.setInt("Content-Length", obj.Size)

@@ -24,7 +24,7 @@ type signedQuery struct {
 	prefix, ipRange     string
 	filename            string
 	hasPrefix, hasRange bool
-	inline, hasFilename bool
+	inline              bool
 	twice               bool // a parameter that the signature depends on stands there twice
 }
 
@@ -51,7 +51,7 @@ func signedQueryOf(rawQuery string, object bool) (signedQuery, bool) {
 		case "temp_url_ip_range":
 			q.ipRange, q.hasRange = value, true
 		case "filename":
-			q.filename, q.hasFilename = value, true
+			q.filename = value
 		case "inline":
 			q.inline = true
 		case "signature", "Signature":
@@ -184,15 +184,9 @@ func (q *signedQuery) present(h http.Header, object string, expires time.Time) {
 		}
 	}
 	h["Expires"] = []string{httpkit.HTTPTime(expires)}
-	own := h.Get("Content-Disposition")
-	switch {
-	case q.inline && q.hasFilename && q.filename != "":
-		h["Content-Disposition"] = []string{disposition("inline", q.filename)}
-	case q.inline:
-		h["Content-Disposition"] = []string{"inline"}
-	case q.hasFilename && q.filename != "":
-		h["Content-Disposition"] = []string{disposition("attachment", q.filename)}
-	case own == "":
+	if asked := dispositionOf(q.inline, q.filename); asked != "" {
+		h["Content-Disposition"] = []string{asked}
+	} else if h.Get("Content-Disposition") == "" {
 		name := strings.TrimRight(object, "/")
 		name = name[strings.LastIndexByte(name, '/')+1:]
 		h["Content-Disposition"] = []string{disposition("attachment", name)}
