@@ -13,7 +13,7 @@ GOTEST = $(GO) run .ci/gotest/main.go -count=1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Programs that tests run, as program=package where the names differ.
-CLIENTS = swift=python3-swiftclient /usr/lib/python3/dist-packages/keystoneclient/__init__.py=python3-keystoneclient python3 rclone litmus cadaver curl strace git $(INITDB)=postgresql-15
+CLIENTS = swift=python3-swiftclient /usr/lib/python3/dist-packages/keystoneclient/__init__.py=python3-keystoneclient python3 openssl rclone litmus cadaver curl strace git $(INITDB)=postgresql-15
 INITDB = $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),/usr/lib/postgresql/15/bin/initdb)
 MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-core-c3-dev gcc \
 	davix-put=davix restic duplicity gio=libglib2.0-bin dbus-run-session=dbus-daemon /usr/libexec/gvfsd-dav=gvfs-backends \
