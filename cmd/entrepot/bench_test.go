@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -190,27 +191,69 @@ func BenchmarkList10K(b *testing.B) {
 	}
 }
 
+// dav sends one request to the WebDAV door and returns the answer's header and
+// the length of its body.
+func (w *bench) dav(method, path, body string, status int, header ...string) (http.Header, int64) {
+	w.b.Helper()
+	req, err := http.NewRequestWithContext(w.b.Context(), method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		w.b.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	req.SetBasicAuth("u", "password")
+	resp, err := w.client.Do(req)
+	if err != nil {
+		w.b.Error(err)
+		return nil, 0
+	}
+	n, err := io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != status {
+		w.b.Errorf("%s %s: %s, %v", method, path, resp.Status, err)
+	}
+	return resp.Header, n
+}
+
 func BenchmarkPropfind10K(b *testing.B) {
 	w := newBench(b)
 	w.fill(10_000)
 	w.b.ReportAllocs()
 	for b.Loop() {
-		req, err := http.NewRequestWithContext(b.Context(), "PROPFIND", w.url+"/dav/c/f/", nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		req.Header.Set("Depth", "1")
-		req.SetBasicAuth("u", "password")
-		resp, err := w.client.Do(req)
-		if err != nil {
-			b.Fatal(err)
-		}
-		n, err := io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusMultiStatus || n < 1_000_000 {
-			b.Fatal(resp.Status, n, err)
+		if _, n := w.dav("PROPFIND", "/dav/c/f/", "", http.StatusMultiStatus, "Depth", "1"); n < 1_000_000 {
+			b.Fatal(n)
 		}
 	}
+}
+
+func BenchmarkMoveFolderOf10K(b *testing.B) {
+	w := newBench(b)
+	w.fill(10_000)
+	from, to := "/dav/c/f", "/dav/c/g"
+	for b.Loop() {
+		w.dav("MOVE", from, "", http.StatusCreated, "Destination", to)
+		from, to = to, from
+	}
+}
+
+func BenchmarkLockUnlockParallel16(b *testing.B) {
+	const connections = 16
+	w := newBench(b)
+	for i := range connections {
+		w.do(http.MethodPut, fmt.Sprintf("/v1/AUTH_a/c/o%d", i), nil)
+	}
+	const lock = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>`
+	free := make(chan string, connections)
+	for i := range connections {
+		free <- fmt.Sprintf("/dav/c/o%d", i)
+	}
+	parallel(b, connections, func(int64) {
+		path := <-free
+		header, _ := w.dav("LOCK", path, lock, http.StatusOK)
+		w.dav("UNLOCK", path, "", http.StatusNoContent, "Lock-Token", header.Get("Lock-Token"))
+		free <- path
+	})
 }
 
 // bare is what the figures stand beside: net/http and mux over bbolt, with no
