@@ -26,7 +26,7 @@ func fromObject(o *store.Object) Object {
 	}
 	switch {
 	case o.Large != nil:
-		out.Large, out.Size, out.Composite = Static, o.Large.Size, hex.EncodeToString(o.Large.MD5[:])
+		out.Large, out.Size, out.Composite = Static, o.Large.Size, md5Text(&o.Large.MD5)
 	case o.Dynamic():
 		out.Large, out.Size = Dynamic, o.Content.Size
 	default:
@@ -34,19 +34,26 @@ func fromObject(o *store.Object) Object {
 		if l := o.Link; l != nil {
 			out.Link = &Link{Ref: Ref{Account: o.Refers, Container: l.Container, Object: l.Object}, Size: l.Size}
 			if l.Static {
-				out.Link.ETag = hex.EncodeToString(l.MD5[:])
+				out.Link.ETag = md5Text(&l.MD5)
 			}
 		}
 		return out
 	}
-	out.ManifestMD5, out.ManifestSize = hex.EncodeToString(o.Content.MD5[:]), o.Content.Size
+	out.ManifestMD5, out.ManifestSize = md5Text(&o.Content.MD5), o.Content.Size
 	return out
+}
+
+// md5Text is the text of a digest, in one piece of memory: listings make many.
+func md5Text(sum *[16]byte) string {
+	var text [32]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // setStored shows the content that an object itself stores.
 func setStored(out *Object, o *store.Object) {
 	out.Size = o.Content.Size
-	out.MD5 = hex.EncodeToString(o.Content.MD5[:])
+	out.MD5 = md5Text(&o.Content.MD5)
 	if o.Content.SHA256 != [32]byte{} {
 		out.SHA256 = hex.EncodeToString(o.Content.SHA256[:])
 	}

@@ -170,7 +170,7 @@ func (t *Trees) listPast(ctx context.Context, ref Ref, at names.SnapshotPath, op
 		opt.After.Object = strings.TrimPrefix(opt.After.Object, at.Base())
 		w := &walk{
 			core: t.core, v: v, p: p, s: &s, rows: rows, past: true, in: &past{rows.id, rows.snap}, base: at.Base(), prefix: n.path, opt: opt,
-			now: rows.snap.Created, nodes: make([]Node, 0, opt.Limit),
+			now: rows.snap.Created, nodes: opt.memory(),
 		}
 		page, err = w.page()
 		return err

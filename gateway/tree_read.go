@@ -427,7 +427,7 @@ func (t *Trees) listFolder(v *store.View, p auth.Principal, ref Ref, opt ListTre
 	}
 	w := &walk{
 		core: t.core, v: v, p: p, s: &s, rows: liveRows{v, s.container.ID, now}, prefix: n.path, opt: opt, now: now,
-		nodes: make([]Node, 0, opt.Limit),
+		nodes: opt.memory(),
 	}
 	return w.page()
 }

@@ -140,6 +140,9 @@ type ListTree struct {
 	// direct members. The listed folder itself is not among the nodes.
 	Recursive bool
 	Parts     NodeParts
+	// Into is memory that the page's nodes may lie in, such as those of the
+	// page before when they are done with.
+	Into []Node
 }
 
 // TreePage is one page of nodes in byte order, folders sorting with their

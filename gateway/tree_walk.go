@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"entrepot/auth"
 	"entrepot/gateway/names"
@@ -62,6 +63,14 @@ func (r liveRows) object(name string) (store.Object, bool, error) {
 	return o, found && !o.Expired(r.now), err
 }
 
+// memory is where the nodes of a page are put.
+func (l *ListTree) memory() []Node {
+	if cap(l.Into) >= l.Limit {
+		return l.Into[:0]
+	}
+	return make([]Node, 0, l.Limit)
+}
+
 // counts reads whether the container has clashes and locks to look for.
 func (w *walk) counts() error {
 	b := w.v.Batch()
@@ -100,8 +109,10 @@ func (w *walk) run() error {
 			w.open = marker
 		}
 	}
+	buffer := w.listings.get()
+	defer w.listings.put(buffer)
 	for {
-		q := store.Query{Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now, Properties: w.opt.Parts.User}
+		q := store.Query{Into: *buffer, Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now, Properties: w.opt.Parts.User}
 		if !w.opt.Recursive {
 			q.Delimiter = "/"
 		}
@@ -131,6 +142,23 @@ func (w *walk) run() error {
 			return nil
 		}
 	}
+}
+
+// listings is memory that pages of listings are read into, one after another.
+type listings struct{ pool sync.Pool }
+
+func (l *listings) get() *[]store.Listed {
+	if b, ok := l.pool.Get().(*[]store.Listed); ok {
+		return b
+	}
+	b := make([]store.Listed, 0, treePage)
+	return &b
+}
+
+// put gives memory back that nothing refers to any more.
+func (l *listings) put(b *[]store.Listed) {
+	clear((*b)[:cap(*b)])
+	l.pool.Put(b)
 }
 
 // row turns one row of the listing into nodes.

@@ -21,6 +21,8 @@ type Query struct {
 	Now       Stamp
 	// Properties decodes those of objects, which most listings do without.
 	Properties bool
+	// Into is memory that Objects may put its list into.
+	Into []Listed
 }
 
 // A Listed name is an object, or a rolled-up prefix in Subdir. Of an object
@@ -111,7 +113,7 @@ func (v *View) maxScan() int { return 10_000 }
 
 // Objects lists a container's names. Expired objects are left out.
 func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
-	var list []Listed
+	list := q.Into[:0]
 	s := newScanner(tableObjects, u64(id), q)
 	types := make(interner)
 	err := s.each(v, func(name string, item kv.Item) (bool, error) {

@@ -33,7 +33,7 @@ func (f *Face) index(q *request, node gateway.Node) error {
 		for i := range page.Nodes {
 			out = appendIndexRow(out, &page.Nodes[i])
 		}
-		opt.After = page.Next
+		opt.After, opt.Into = page.Next, page.Nodes
 		last := page.Next == gateway.Ref{}
 		if last {
 			out = append(out, "</ul></body></html>\n"...)

@@ -107,7 +107,7 @@ func (f *Face) list(v *view, node *gateway.Node, reach depth, noroot bool) error
 		if v.err != nil {
 			return abortIf(answer.sent, v.err)
 		}
-		opt.After = page.Next
+		opt.After, opt.Into = page.Next, page.Nodes
 		if more = page.Next != (gateway.Ref{}); !more {
 			break
 		}

@@ -295,20 +295,19 @@ func TestS30LargeXMLIsRefusedQuickly(t *testing.T) {
 		"tricks":          `<propfind xmlns="DAV:"><x:prop/></propfind>`,
 	} {
 		for _, method := range xmlMethods() {
+			if status, _ := f.askXML(method, body); status != 400 {
+				t.Errorf("%s of %s: %d", method, name, status)
+			}
 			// The least of some tries: other programs run here too.
 			least := time.Hour
-			for range 3 {
-				status, took := f.askXML(method, body)
-				if status != 400 {
-					t.Errorf("%s of %s: %d", method, name, status)
+			for try := 0; try < 5 && least > 100*time.Millisecond; try++ {
+				status, took := shipped.askXML(method, body)
+				if least = min(least, took); status != 400 && status != 413 {
+					t.Errorf("%s of %s as shipped: %d", method, name, status)
 				}
-				least = min(least, took)
 			}
 			if least > time.Second {
-				t.Errorf("%s of %s took %v", method, name, least)
-			}
-			if status, _ := shipped.askXML(method, body); status != 400 && status != 413 {
-				t.Errorf("%s of %s as shipped: %d", method, name, status)
+				t.Errorf("%s of %s as shipped took %v", method, name, least)
 			}
 		}
 	}
