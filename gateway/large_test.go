@@ -323,6 +323,52 @@ func TestCopyOfLargeObjectIsPlainUnlessTheManifestIsWanted(t *testing.T) {
 	}
 }
 
+func TestCopyOfLargeObjectNeedsRoomForAllOfItAndTheManifestForItself(t *testing.T) {
+	w, whole := largeWorld(t)
+	w.static("slo", of("s/0"), of("s/1"), of("s/2"))
+	w.container("small")
+	w.must(w.g.Containers.Update(w.ctx, ref("small", ""), gateway.ContainerChange{Properties: gateway.Properties{"quota-bytes": "700"}}))
+	to := func(name string, opt gateway.CopyOptions) error {
+		_, _, err := w.g.Objects.Copy(w.ctx, ref("c", "slo"), ref("small", name), opt)
+		return err
+	}
+	w.must(to("manifest", gateway.CopyOptions{Manifest: true}))
+	used, err := w.g.Containers.Get(w.ctx, ref("small", ""))
+	w.must(err)
+	if used.Bytes <= 700-int64(len(whole)) || used.Bytes > 695 {
+		t.Fatalf("the manifest takes %d bytes", used.Bytes)
+	}
+	wantReason(t, to("joined", gateway.CopyOptions{}), errs.OverQuota, "")
+	part := gateway.CopyOptions{Part: func(int64) (int64, int64, error) { return 0, 5, nil }}
+	w.must(to("part", part))
+	if _, err := w.read("small", "joined"); errs.Of(err) != errs.NotFound {
+		t.Errorf("what did not fit reads %v", err)
+	}
+}
+
+func TestLargeObjectCopiedOntoItselfBecomesPlain(t *testing.T) {
+	w, whole := largeWorld(t)
+	w.static("slo", of("s/0"), of("s/1"), of("s/2"))
+	w.in("c", "dlo", "", gateway.Properties{"x-object-manifest": "seg/s/"})
+	for _, name := range []string{"slo", "dlo"} {
+		_, _, err := w.g.Objects.Copy(w.ctx, ref("c", name), ref("c", name), gateway.CopyOptions{Manifest: true, Properties: gateway.Properties{"colour": "blue"}})
+		w.must(err)
+		o, err := w.g.Objects.Head(w.ctx, ref("c", name), gateway.Conditions{})
+		w.must(err)
+		if o.Large == gateway.Plain || o.Properties["colour"] != "blue" || w.get(name) != whole {
+			t.Errorf("the manifest copied onto itself is %+v", o)
+		}
+		_, r, err := w.g.Objects.Copy(w.ctx, ref("c", name), ref("c", name), gateway.CopyOptions{})
+		w.must(err)
+		if r.Object.Large != gateway.Plain || r.Object.MD5 != md5hex(whole) || w.get(name) != whole {
+			t.Errorf("copied onto itself it is %+v", r.Object)
+		}
+	}
+	if len(w.names("seg")) != 3 {
+		t.Errorf("of the segments %q are left", w.names("seg"))
+	}
+}
+
 func TestManifestInAnotherAccountRefersToWhereItWasMade(t *testing.T) {
 	w, whole := largeWorld(t)
 	w.static("slo", of("s/0"), of("s/1"), of("s/2"))

@@ -116,16 +116,9 @@ func (f *Face) putManifest(w http.ResponseWriter, r *http.Request, c *call, m mo
 	if err := f.objects.CheckPut(r.Context(), c.Ref, opt); err != nil {
 		return err
 	}
-	b := &body{from: r.Body, left: maxManifestSize}
-	text, err := io.ReadAll(b)
-	switch {
-	case errors.Is(err, errBodyTooLarge):
-		return manifestTooLong()
-	case err == nil && r.ContentLength >= 0 && int64(len(text)) != r.ContentLength:
-		err = io.ErrUnexpectedEOF
-	}
+	text, err := manifestText(r)
 	if err != nil {
-		return bodyFailure(errs.Wrap("swift.putManifest", errs.Incomplete, "", err), b)
+		return err
 	}
 	list, err := parseManifest(text, c.Ref)
 	if err != nil {
@@ -149,6 +142,22 @@ func (f *Face) putManifest(w http.ResponseWriter, r *http.Request, c *call, m mo
 		return err
 	}
 	return stored(w, &result.Object)
+}
+
+// manifestText reads the body of a PUT of a manifest.
+func manifestText(r *http.Request) ([]byte, error) {
+	b := &body{from: r.Body, left: maxManifestSize}
+	text, err := io.ReadAll(b)
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		return nil, manifestTooLong()
+	case err == nil && r.ContentLength >= 0 && int64(len(text)) != r.ContentLength:
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, bodyFailure(errs.Wrap("swift.putManifest", errs.Incomplete, "", err), b)
+	}
+	return text, nil
 }
 
 // segmentFaults are the words for segments that are not what was said of them.

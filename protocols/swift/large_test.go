@@ -230,6 +230,16 @@ func TestS35RangesOfLargeObjectsAreBounded(t *testing.T) {
 	}
 }
 
+func TestCopyBeyondTheLargestPutIsRefused(t *testing.T) {
+	c := newClient(t, gatewaytest.New(t), swift.Config{MaxObjectSize: 10})
+	c.want(c.do("PUT", "/v1/AUTH_test/c", nil), 201, "")
+	c.want(c.do("PUT", "/v1/AUTH_test/c/s", strings.NewReader("12345678")), 201, "")
+	c.want(c.do("PUT", "/v1/AUTH_test/c/slo?multipart-manifest=put", strings.NewReader(`[{"path":"/c/s"},{"path":"/c/s"}]`)), 201, "")
+	c.want(c.do("COPY", "/v1/AUTH_test/c/slo", nil, "Destination", "c/copy"), 413, "Your request is too large.")
+	c.want(c.do("COPY", "/v1/AUTH_test/c/s", nil, "Destination", "c/copy"), 201, "")
+	c.want(c.do("GET", "/v1/AUTH_test/c/slo", nil), 200, "1234567812345678")
+}
+
 func TestMemoryOfALargeObjectDoesNotGrowWithItsSegments(t *testing.T) {
 	f := gatewaytest.NewWith(t, gatewaytest.Plain())
 	c := newClient(t, f, swift.Config{})
