@@ -49,8 +49,7 @@ func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int,
 		}
 	}
 	if e.Face == "" {
-		path := r.URL.EscapedPath()
-		attrs = append(attrs, slog.String("path", path[:min(len(path), maxLoggedPath)]))
+		attrs = append(attrs, slog.String("path", loggedPath(r.URL.EscapedPath())))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("kind", errs.Of(e.Err).String()), slog.String("err", e.Err.Error()))
@@ -63,6 +62,15 @@ func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int,
 		attrs = append(attrs, slog.Bool("aborted", true))
 	}
 	log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// loggedPath is a path that no face took, as far as it is logged: without
+// parameters of its segments, which can hold keys, and not without end.
+func loggedPath(path string) string {
+	for _, mark := range []string{";", "%3b", "%3B"} {
+		path, _, _ = strings.Cut(path, mark)
+	}
+	return path[:min(len(path), maxLoggedPath)]
 }
 
 // expected tells failures that are the caller's affair although some protocols

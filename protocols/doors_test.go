@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"entrepot/auth"
@@ -34,10 +35,31 @@ type doors struct {
 	*gatewaytest.Fixture
 	t      testing.TB
 	front  *protocols.Front
+	logs   *logged
 	url    string
 	tokens map[string]string // user → token
 
 	former, fenced string // tokens of users of those names, see furnish
+}
+
+// logged is a log that many write.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write adds a line.
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns what was written.
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // depotSalt is what requests to the depot door are signed with.
@@ -49,16 +71,19 @@ func loopback() netip.Addr { return netip.MustParseAddr("127.0.0.1") }
 func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	t.Helper()
 	opt.Config.Manifests, opt.Config.Chunks = duracloud.Manifests{}, duracloud.Chunks{}
+	logs := &logged{}
+	log := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opt.Config.Logger = log
 	f := gatewaytest.NewWith(t, opt)
 	swiftFace, err := swift.New(swift.Config{}, f.Gateway, f.Auth, f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	davFace, err := dav.New(dav.Config{}, f.Gateway, f.Auth, nil, f.Clock.Now)
+	davFace, err := dav.New(dav.Config{}, f.Gateway, f.Auth, log, f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	duraFace, err := duracloud.New(duracloud.Config{Hosts: map[string]string{"127.0.0.1": "test"}}, f.Gateway, f.Auth, nil, f.Clock.Now)
+	duraFace, err := duracloud.New(duracloud.Config{Hosts: map[string]string{"127.0.0.1": "test"}}, f.Gateway, f.Auth, log, f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +96,11 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 		t.Fatal(err)
 	}
 	depotFace, err := depot.New(depot.Config{Allow: allow, Documents: documents, Keys: auth.DepotKeys{Salt: auth.NewSecret(depotSalt)}},
-		f.Gateway.Depots, slog.New(slog.DiscardHandler), f.Clock.Now)
+		f.Gateway.Depots, log, f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	front, err := protocols.New(protocols.Config{}, protocols.Deps{Log: slog.New(slog.DiscardHandler)},
+	front, err := protocols.New(protocols.Config{}, protocols.Deps{Log: log},
 		protocols.Mount{Name: "swift", Face: swiftFace},
 		protocols.Mount{Name: "keystone", Face: keystone.New(keystone.Config{}, f.Gateway, f.Auth, f.Clock.Now)}, protocols.Mount{Name: "depot", Face: depotFace},
 		protocols.Mount{Name: "depots", Face: depotlist.New(f.Gateway.Depots, documents, f.Auth)},
@@ -86,7 +111,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	}
 	server := httptest.NewServer(front.Handler())
 	t.Cleanup(server.Close)
-	return &doors{Fixture: f, t: t, front: front, url: server.URL, tokens: make(map[string]string)}
+	return &doors{Fixture: f, t: t, front: front, logs: logs, url: server.URL, tokens: make(map[string]string)}
 }
 
 // rpcDoor is the door of the administration.

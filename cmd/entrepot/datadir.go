@@ -112,12 +112,18 @@ func secret(data, name string) (auth.Secret, error) {
 	if err := makeDir(dir); err != nil {
 		return auth.Secret{}, err
 	}
-	var b [32]byte
-	if _, err := rand.Read(b[:]); err != nil {
+	value, err := randomSecret()
+	if err != nil {
 		return auth.Secret{}, err
 	}
-	value := hex.EncodeToString(b[:])
 	return auth.NewSecret(value), writeSecret(dir, path, value+"\n")
+}
+
+// randomSecret returns 256 random bits in hex.
+func randomSecret() (string, error) {
+	var b [32]byte
+	_, err := rand.Read(b[:])
+	return hex.EncodeToString(b[:]), err
 }
 
 // writeSecret writes a new file durably.

@@ -96,7 +96,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	p.flags.add(root.PersistentFlags())
-	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand())
+	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand(), p.secretsCommand())
 	root.AddCommand(p.serveCommand(), p.accountCommand(), p.userCommand(), p.keyCommand(), p.applicationCommand(), p.configCommand(), p.versionCommand())
 	root.AddCommand(p.depotCommand())
 	return root

@@ -164,8 +164,13 @@ func (s *server) build(secrets *secretsFromEnv) error {
 	if err != nil {
 		return err
 	}
+	old, err := previous(s.config.Data, serverKey)
+	if err != nil {
+		return err
+	}
 	s.auth, err = auth.New(s.data.gateway.Accounts, auth.Config{
-		ServerKey: key, Logger: s.log, Strikes: s.data.gateway.Accounts,
+		PreviousKey: old,
+		ServerKey:   key, Logger: s.log, Strikes: s.data.gateway.Accounts,
 	})
 	if err != nil {
 		return err
@@ -214,6 +219,11 @@ func (s *server) depotMount(secrets *secretsFromEnv) (protocols.Mount, error) {
 			return protocols.Mount{}, err
 		}
 		secrets.depotSalt = salt
+		if secrets.depotPrevious.Empty() {
+			if secrets.depotPrevious, err = previous(s.config.Data, depotSalt); err != nil {
+				return protocols.Mount{}, err
+			}
+		}
 		if len(c.Allow) == 0 {
 			c.Allow = []string{"127.0.0.1", "::1"}
 		}
@@ -269,6 +279,9 @@ func (s *server) firstStart(ctx context.Context, password auth.Secret) (firstUse
 		if password, err = randomPassword(); err != nil {
 			return firstUser{}, err
 		}
+	}
+	if err := s.judgePassword(password); err != nil {
+		return firstUser{}, err
 	}
 	return firstUser{true, password}, s.addAdmin(ctx, password)
 }

@@ -124,6 +124,7 @@ func NewWith(tb testing.TB, opt Options) *Fixture {
 	}
 	f.Auth, err = auth.New(f.Gateway.Accounts, auth.Config{
 		ServerKey: auth.NewSecret(strings.Repeat("k", 32)), Hash: cheap(), Now: f.Clock.Now,
+		Logger: opt.Config.Logger,
 	})
 	if err != nil {
 		tb.Fatal(err)
