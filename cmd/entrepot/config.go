@@ -48,6 +48,11 @@ type config struct {
 	AccountRemovalDelay time.Duration `toml:"account_removal_delay"` // 0
 	// SweepGrace is how long content stays that no record names.
 	SweepGrace time.Duration `toml:"sweep_grace"` // 1h
+	// AuditKeep is how long the records of changes stay; 0: for ever.
+	AuditKeep time.Duration `toml:"audit_keep"`
+	// VerifyEvery is how often each container is compared with its records,
+	// for a report; negative: only when it is asked for.
+	VerifyEvery time.Duration `toml:"verify_every"` // 720h
 
 	Allow          []string `toml:"allow"`            // addresses served at all; none: every one
 	TrustedProxies []string `toml:"trusted_proxies"`  // whose forwarded headers count

@@ -3,6 +3,7 @@ package duracloud
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"entrepot/gateway/errs"
 )
@@ -30,4 +31,11 @@ func TestCausesAreNeverShown(t *testing.T) {
 			t.Errorf("%v shows its cause", k)
 		}
 	}
+}
+
+func at0() time.Time { return time.UnixMilli(0) }
+
+func answersWith(err error) int {
+	status, _ := answerTo(err)
+	return status
 }
