@@ -1,0 +1,42 @@
+package protocols_test
+
+import (
+	"strings"
+	"testing"
+
+	"entrepot/gateway/gatewaytest"
+)
+
+// What a drive writes beside the bytes is there for the Swift door: times,
+// user properties, folders, containers; and the other way round.
+func TestDriveAndSwiftShareTimesPropertiesAndFolders(t *testing.T) {
+	d := newDoors(t, gatewaytest.Options{})
+	d.want(t, 201, davDoor.call("tester", "MKCOL", "New folder", ""))
+	d.want(t, 201, davDoor.call("tester", "MOVE", "New folder", "", "Destination: /dav/docs"))
+	d.want(t, 201, davDoor.call("tester", "MKCOL", "docs/n/", ""))
+	d.want(t, 201, davDoor.call("tester", "PUT", "docs/n/a", "x", "X-OC-Mtime: 1420070400"))
+	d.want(t, 207, davDoor.call("tester", "PROPPATCH", "docs/n/a",
+		`<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><colour xmlns="urn:duracloud:meta">blue</colour></D:prop></D:set></D:propertyupdate>`))
+
+	if got := d.want(t, 200, swiftDoor.call("tester", "GET", "", "")); !strings.Contains(got.body, "docs\n") {
+		t.Errorf("Swift lists %q", got.body)
+	}
+	if got := d.want(t, 200, swiftDoor.call("tester", "GET", "docs", "")); got.body != "n/\nn/a\n" {
+		t.Errorf("Swift lists %q", got.body)
+	}
+	if got := d.want(t, 200, swiftDoor.call("tester", "HEAD", "docs/n/", "")); got.header.Get("Content-Type") != "application/directory" {
+		t.Errorf("the marker is of type %q", got.header.Get("Content-Type"))
+	}
+	got := d.want(t, 200, swiftDoor.call("tester", "HEAD", "docs/n/a", ""))
+	if got.header.Get("X-Object-Meta-Mtime") != "1420070400" || got.header.Get("X-Object-Meta-Colour") != "blue" {
+		t.Errorf("Swift shows %v", got.header)
+	}
+
+	d.want(t, 202, swiftDoor.call("tester", "POST", "docs/n/a", "", "X-Object-Meta-Colour: red", "X-Object-Meta-Shape: round"))
+	props := d.want(t, 207, davDoor.call("tester", "PROPFIND", "docs/n/a", "", "Depth: 0"))
+	for _, part := range []string{`<x:colour xmlns:x="urn:duracloud:meta">red<`, `<x:shape xmlns:x="urn:duracloud:meta">round<`} {
+		if !strings.Contains(props.body, part) {
+			t.Errorf("the drive does not show %s: %s", part, props.body)
+		}
+	}
+}
