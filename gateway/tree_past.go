@@ -73,7 +73,9 @@ func checkPast(ref Ref, at names.SnapshotPath) error {
 }
 
 // pastAt opens the snapshot at a path for a caller who may see the container.
+// Callers that are limited to a folder are held to it in the past as well.
 func (c *core) pastAt(v *store.View, p auth.Principal, ref Ref, at names.SnapshotPath) (scope, pastRows, error) {
+	ref.Object = at.Path
 	if at.Level == 3 {
 		s, snap, err := c.snapshot(v, p, ref, at.Name)
 		return s, pastRows{v, s.container.ID, snap}, err

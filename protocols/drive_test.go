@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"entrepot/gateway"
 	"entrepot/gateway/gatewaytest"
 )
 
@@ -37,6 +38,39 @@ func TestDriveAndSwiftShareTimesPropertiesAndFolders(t *testing.T) {
 	for _, part := range []string{`<x:colour xmlns:x="urn:duracloud:meta">red<`, `<x:shape xmlns:x="urn:duracloud:meta">round<`} {
 		if !strings.Contains(props.body, part) {
 			t.Errorf("the drive does not show %s: %s", part, props.body)
+		}
+	}
+}
+
+// An application password that is limited to a folder reads this folder in
+// snapshots too, and nothing else of them; it restores into its folder only,
+// and uploads nothing in pieces, which lie elsewhere.
+func TestAnApplicationPasswordIsHeldToItsFolderInThePast(t *testing.T) {
+	d, password := limitedDoors(t, gateway.NewCredential{Prefix: "in"})
+	if err := d.Gateway.Snapshots.Create(d.Ctx("tester"), gateway.Ref{Account: "test", Container: "docs"}, "s1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method, name, to string
+		want             int
+	}{
+		{"GET", "docs/.zfs/snapshot/s1/in/b.txt", "", 200}, {"PROPFIND", "docs/.zfs/snapshot/s1/in/", "", 207}, {"PROPFIND", "docs/.zfs/snapshot/s1/in/b.txt", "", 207},
+		{"GET", "docs/.zfs/snapshot/s1/a.txt", "", 404}, {"PROPFIND", "docs/.zfs/snapshot/s1/a.txt", "", 404}, {"GET", "other/.zfs/snapshot/s1/c.txt", "", 404},
+		{"PROPFIND", "docs/.zfs/snapshot/s1/", "", 404}, {"PROPFIND", "docs/.zfs/snapshot/", "", 404},
+		{"COPY", "docs/.zfs/snapshot/s1/in/b.txt", "docs/in/again.txt", 201}, {"COPY", "docs/.zfs/snapshot/s1/a.txt", "docs/in/stolen.txt", 404},
+		{"COPY", "docs/.zfs/snapshot/s1/in/b.txt", "docs/out.txt", 404}, {"COPY", "docs/.zfs/snapshot/s1/", "docs/in/all", 404},
+	} {
+		asked := davDoor.call("", c.method, c.name, "", "Depth: 1")
+		if c.to != "" {
+			asked = davDoor.call("", c.method, c.name, "", "Destination: "+davDoor.path(c.to))
+		}
+		asked.basic = [2]string{"tester", password}
+		r := d.answer(t, asked)
+		if r.status != c.want {
+			t.Errorf("%s %s %s: %d, want %d: %.300s", c.method, c.name, c.to, r.status, c.want, r.body)
+		}
+		if strings.Contains(r.body, "a.txt") {
+			t.Errorf("%s %s shows a.txt: %.300s", c.method, c.name, r.body)
 		}
 	}
 }
