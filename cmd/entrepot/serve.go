@@ -293,6 +293,7 @@ func (s *server) welcome(first firstUser, secrets secretsFromEnv) {
 	fmt.Fprintf(&b, "entrepot %s on %s, data in %s\n\n", version(), s.url, s.config.Data)
 	fmt.Fprintf(&b, "  Swift      %s/auth/v1.0\n  WebDAV     %s%s/\n", s.url, s.url, s.config.DAV.Prefix)
 	fmt.Fprintf(&b, "  DuraCloud  %s%s\n", s.url, s.config.DuraCloud.Prefix)
+	fmt.Fprintf(&b, "  Accounts   %s%s\n", s.url, admin.Path)
 	if !secrets.depotSalt.Empty() || !secrets.depotHMAC.Empty() {
 		fmt.Fprintf(&b, "  Depot API  %s/RPC2\n", s.url)
 	}
