@@ -91,6 +91,9 @@ func (f *Face) putObject(w http.ResponseWriter, r *http.Request, c *call) error 
 	if joined(r.Header[linkTarget]) != "" {
 		return f.putLink(w, r, c)
 	}
+	if r.ContentLength > f.cfg.MaxObjectSize {
+		return errTooLarge()
+	}
 	opt, err := f.putOptions(r)
 	if err != nil {
 		return err
@@ -105,9 +108,6 @@ func (f *Face) putObject(w http.ResponseWriter, r *http.Request, c *call) error 
 
 // putOptions reads what a PUT says about the object and its body.
 func (f *Face) putOptions(r *http.Request) (gateway.PutOptions, error) {
-	if r.ContentLength > f.cfg.MaxObjectSize {
-		return gateway.PutOptions{}, errTooLarge()
-	}
 	m, err := f.metaOf(r)
 	if err != nil {
 		return gateway.PutOptions{}, err
