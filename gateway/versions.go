@@ -157,6 +157,9 @@ func (c *core) mayWriteArchive(tx *store.Tx, s *scope, p auth.Principal) bool {
 		return p.Grant.Wide && p.Grant.Write
 	}
 	archive := s.container.Archive
+	if p.Scope != nil && p.Scope.Container != 0 && (p.Scope.Container != archive.ID || p.Scope.Prefix != "") {
+		return false
+	}
 	depot, found, err := tx.Depot(archive.Depot)
 	return err == nil && containerAccess(p, archive, &depot, found).Write
 }
