@@ -57,6 +57,9 @@ type Config struct {
 	DepotLog, DepotLogFlush time.Duration
 }
 
+// DefaultVerifyEvery is how often containers are compared with their records.
+const DefaultVerifyEvery = 30 * 24 * time.Hour
+
 func (c Config) withDefaults() Config {
 	if c.MaxObject == 0 {
 		c.MaxObject = 5<<30 + 2
@@ -75,7 +78,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Stores = withPrimary(c.Stores)
 	if c.VerifyEvery == 0 {
-		c.VerifyEvery = 30 * 24 * time.Hour
+		c.VerifyEvery = DefaultVerifyEvery
 	}
 	if c.DepotLog == 0 {
 		c.DepotLog = 90 * 24 * time.Hour

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"entrepot/auth"
+	"entrepot/gateway"
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/duracloud"
@@ -154,7 +155,7 @@ func defaults() config {
 		Data:   "data",
 		Listen: "127.0.0.1:8080",
 
-		ScrubRate: store.DefaultScrubRate, SweepGrace: store.DefaultGrace,
+		ScrubRate: store.DefaultScrubRate, SweepGrace: store.DefaultGrace, VerifyEvery: gateway.DefaultVerifyEvery,
 
 		Log:   logConfig{Level: "info", Format: "text"},
 		DAV:   davConfig{Prefix: "/dav"},
@@ -272,7 +273,7 @@ func (c *config) check() error {
 			return fmt.Errorf("configuration: depot.host.addresses: %w", err)
 		}
 	}
-	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 || c.AccountRemovalDelay < 0 {
+	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 || c.AuditKeep < 0 || c.AccountRemovalDelay < 0 {
 		return errors.New("configuration: a limit is negative")
 	}
 	return nil
