@@ -79,7 +79,7 @@ type Service struct {
 	verdicts *verdicts
 	tokens   *tokenCache
 
-	cores   chan struct{} // one slot for each slow hash that may run
+	cores   chan struct{} // one slot for each slow hash that may run: a core stays free for who is known
 	waiting atomic.Int64
 	checks  singleflight.Group // the same password sent many times at once is checked once
 	issues  singleflight.Group
@@ -99,7 +99,7 @@ func New(dir Directory, cfg Config) (*Service, error) {
 	if err := cfg.Hash.check(); err != nil {
 		return nil, errs.Wrap(op, errs.Invalid, "", err)
 	}
-	s := &Service{dir: dir, cfg: cfg, cores: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	s := &Service{dir: dir, cfg: cfg, cores: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
 	hash, err := cfg.Hash.dummy(cfg.Random)
 	if err != nil {
 		return nil, errs.Wrap(op, errs.Other, "", err)
