@@ -58,8 +58,11 @@ type config struct {
 	Allow          []string `toml:"allow"`            // addresses served at all; none: every one
 	TrustedProxies []string `toml:"trusted_proxies"`  // whose forwarded headers count
 	AllowPlainHTTP bool     `toml:"allow_plain_http"` // without TLS beyond loopback
-	TLSCert        string   `toml:"tls_cert"`         // file; with tls_key: serve TLS
-	TLSKey         string   `toml:"tls_key"`
+	// Consent asks accounts to allow an application before its first call;
+	// else the first call allows it.
+	Consent bool   `toml:"application_consent"`
+	TLSCert string `toml:"tls_cert"` // file; with tls_key: serve TLS
+	TLSKey  string `toml:"tls_key"`
 
 	Log   logConfig   `toml:"log"`
 	Swift swiftConfig `toml:"swift"`
