@@ -133,6 +133,7 @@ func TestStoreOverEveryEngine(t *testing.T) {
 		"ListingsPageAndRollUp":                    listings,
 		"WritersInOneContainerKeepItsCounters":     manyWriters,
 		"TokensAndReplaysAreRememberedAndExpire":   remembered,
+		"VersionsStayUntilTheyAreRemoved":          versionsKeep,
 	}
 	run := func(t *testing.T, make func(t *testing.T) platform) {
 		for name, rule := range rules {

@@ -42,7 +42,7 @@ const (
 var (
 	errRatio    = errors.New("the archive expands too much")
 	errTooMany  = errors.New("the archive holds too many files")
-	errFailures = errors.New("Max extract failures exceeded") //nolint:staticcheck // the text of the protocol
+	errFailures = errors.New("too many files of the archive failed")
 )
 
 // extractArchive stores the files of the archive that is the body below the
@@ -77,7 +77,7 @@ func (f *Face) extractArchive(w http.ResponseWriter, r *http.Request, c *call) e
 	case in.err != nil:
 		return bodyFailure(errs.Wrap("swift.extractArchive", errs.Incomplete, "", in.err), in)
 	case errors.Is(err, errFailures):
-		b.answer(w, r, extractRoot, http.StatusBadRequest, err.Error())
+		b.answer(w, r, extractRoot, http.StatusBadRequest, "Max extract failures exceeded")
 	case errors.Is(err, errTooMany), errors.Is(err, errRatio):
 		b.answer(w, r, extractRoot, http.StatusRequestEntityTooLarge, "Invalid Tar File: "+err.Error())
 	case err != nil:
