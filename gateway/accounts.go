@@ -11,7 +11,10 @@ import (
 
 // Accounts manages tenants and their users, and answers what authentication
 // asks: it is the auth.Directory of the gateway.
-type Accounts struct{ *core }
+type Accounts struct {
+	*core
+	noted *notes
+}
 
 var _ auth.Directory = (*Accounts)(nil)
 

@@ -485,6 +485,83 @@ func TestAdministrationIsWrittenDown(t *testing.T) {
 	}
 }
 
+func TestFailuresOfOneCallerDoNotFillTheLog(t *testing.T) {
+	w := newWorld(t)
+	failed := w.g.Accounts.Delete(w.ctx, "test2")
+	count := func() (n int) {
+		list, err := w.g.Accounts.Log(w.Local(), time.Time{}, 1000)
+		w.must(err)
+		for _, l := range list {
+			if l.Caller == "tester" {
+				n++
+			}
+		}
+		return n
+	}
+	for range 100 {
+		w.must(w.g.Accounts.NoteFailed(w.ctx, "account.delete", "test2", failed))
+	}
+	if n := count(); n != 60 {
+		t.Errorf("%d lines", n)
+	}
+	w.Clock.Advance(time.Minute)
+	w.must(w.g.Accounts.NoteFailed(w.ctx, "account.delete", "test2", failed))
+	if n := count(); n != 61 {
+		t.Errorf("%d lines after a minute", n)
+	}
+}
+
+func TestTicketsOfAnApplicationPasswordStayInItsFolder(t *testing.T) {
+	w := newWorld(t)
+	w.put("in/o", "x")
+	w.put("out", "x")
+	_, err := w.g.Applications.Create(w.Local(), gateway.NewApplication{ID: "app"})
+	w.must(err)
+	_, _, err = w.g.Applications.IssueKey(w.Local(), "app", nil)
+	w.must(err)
+	as := func(prefix string, readOnly bool) context.Context {
+		t.Helper()
+		_, secret, err := w.g.Credentials.Create(w.ctx, gateway.NewCredential{User: "tester", Application: "app", Container: "c", Prefix: prefix, ReadOnly: readOnly})
+		w.must(err)
+		p, err := w.Auth.Password(t.Context(), "tester", secret.Reveal(), auth.PrincipalOf(w.ctx).Address)
+		w.must(err)
+		return auth.WithPrincipal(t.Context(), p)
+	}
+	for _, c := range []struct {
+		ctx    context.Context
+		object string
+		write  bool
+		ok     bool
+	}{
+		{as("in", false), "in/", true, true}, {as("in", false), "in/deep/", true, true}, {as("in", false), "in", true, false},
+		{as("in", false), "", true, false}, {as("in", false), "out", true, false}, {as("in", true), "in/", true, false},
+		{as("in", true), "in/o", false, true}, {as("in", true), "out", false, false}, {as("", false), "", true, true},
+	} {
+		ticket, err := w.g.Accounts.Sign(c.ctx, ref("c", c.object), c.write, "text")
+		if (err == nil) != c.ok || !c.ok && errs.Of(err) != errs.Forbidden {
+			t.Errorf("prefix %q of %+v, write %v: %v", c.object, auth.PrincipalOf(c.ctx).Scope, c.write, err)
+		}
+		if err != nil {
+			continue
+		}
+		parsed, err := auth.ParseSignature(ticket)
+		w.must(err)
+		if wide, err := w.g.Accounts.SignedBy(t.Context(), ref("c", "o"), func(k auth.Secret) bool { return parsed.Signs("text", k) }); err != nil || wide {
+			t.Errorf("signed for the whole account: %v", err)
+		}
+	}
+	limited := as("in", false)
+	for what, err := range map[string]error{
+		"own password": w.g.Accounts.SetPassword(limited, "tester", "hash"),
+		"a user":       w.g.Accounts.AddUser(limited, gateway.NewUser{Name: "x", Account: "test", Role: auth.RoleUser}),
+		"its users":    second(w.g.Accounts.Users(limited, "test", "", 10)),
+	} {
+		if errs.Of(err) != errs.Forbidden {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestTicketsAreSignedForWhoeverMay(t *testing.T) {
 	w := newWorld(t)
 	w.put("o", "x")

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"entrepot/auth"
@@ -36,19 +37,45 @@ func entryOf(p auth.Principal, now store.Stamp, method, target, result string) s
 	return e
 }
 
+// notes bounds how many failures a caller gets written down, so that nobody
+// fills the log with them.
+type notes struct {
+	mu    sync.Mutex
+	since store.Stamp
+	count map[string]int
+}
+
+// notesPerMinute is how many failures of one caller are written down.
+const notesPerMinute = 60
+
+func newNotes() *notes { return &notes{count: map[string]int{}} }
+
+// take tells whether another failure of a caller is written down.
+func (n *notes) take(caller string, now store.Stamp) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now.Time().Sub(n.since.Time()) >= time.Minute {
+		n.since = now
+		clear(n.count)
+	}
+	n.count[caller]++
+	return n.count[caller] <= notesPerMinute
+}
+
 // NoteFailed writes down that a caller tried to change something and why it
-// was not done. Callers whom nobody knows leave no line: they must not be able
-// to fill the log. What is done writes its line itself.
+// was not done. Callers whom nobody knows leave no line, others 60 a minute:
+// they must not be able to fill the log. What is done writes its line itself.
 func (a *Accounts) NoteFailed(ctx context.Context, method, target string, failure error) error {
 	p := auth.PrincipalOf(ctx)
-	if p.Anonymous() || failure == nil {
+	now := a.now()
+	if p.Anonymous() || failure == nil || !a.noted.take(store.Fold(p.User), now) {
 		return nil
 	}
 	result := errs.Of(failure).String()
 	if text := errs.TextOf(failure); text != "" {
 		result += ": " + text
 	}
-	e := entryOf(p, a.now(), method, target, result)
+	e := entryOf(p, now, method, target, result)
 	return a.store.Update(ctx, nil, func(tx *store.Tx) error {
 		tx.AddAdminEntry(e)
 		return nil

@@ -171,7 +171,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	c.uses = startUses(ctx, c)
 	c.jobs = startJobs(ctx, c)
 	return &Gateway{
-		Accounts:   &Accounts{c},
+		Accounts:   &Accounts{core: c, noted: newNotes()},
 		Containers: &Containers{c},
 		Objects:    &Objects{c},
 		Trees:      &Trees{c},

@@ -85,7 +85,7 @@ func (f *Face) uploadTicket(ctx context.Context, u UploadTicket) (UploadForm, er
 	if err != nil {
 		return UploadForm{}, err
 	}
-	ref := gateway.Ref{Account: accountName(ctx, u.Account), Container: u.Container}
+	ref := gateway.Ref{Account: accountName(ctx, u.Account), Container: u.Container, Object: u.Prefix}
 	path := storagePath(ref) + u.Prefix
 	fields := map[string]string{
 		"max_file_size": strconv.FormatInt(u.MaxFileSize, 10), "max_file_count": strconv.Itoa(*u.MaxFileCount), "expires": expires,
