@@ -46,6 +46,7 @@ func with[P, R any](do func(f *Face, ctx context.Context, p P) (R, error)) runne
 func anyone(p gateway.Powers) bool   { return p.Known }
 func owners(p gateway.Powers) bool   { return p.Owner || p.Admin }
 func viewers(p gateway.Powers) bool  { return p.Known }
+func listers(p gateway.Powers) bool  { return p.Owner || p.Reads }
 func readers(p gateway.Powers) bool  { return p.Reads }
 func managers(p gateway.Powers) bool { return p.Admin }
 
@@ -80,7 +81,7 @@ func table(d Deps) map[string]method {
 		MethodUserUpdate:    {run: with((*Face).updateUser), may: owners, changes: true},
 		MethodUserDelete:    {run: with((*Face).deleteUser), may: owners, changes: true},
 		MethodUserPassword:  {run: with((*Face).setPassword), may: anyone, changes: true},
-		MethodUserList:      {run: with((*Face).listUsers), may: owners},
+		MethodUserList:      {run: with((*Face).listUsers), may: listers},
 		MethodUserGet:       {run: with((*Face).getUser), may: anyone},
 	}
 	if d.Containers != nil {
