@@ -71,6 +71,10 @@ func ServeContent(w http.ResponseWriter, r *http.Request, c gateway.Content, con
 		}
 		return nil
 	}
+	var first [1]byte // what is wrong with the first part can still be answered
+	if _, err := c.ReadAt(first[:], spans[0].Off); err != nil && err != io.EOF {
+		return err
+	}
 	boundary, rerr := newBoundary(opt.Rand)
 	if rerr != nil {
 		return rerr
