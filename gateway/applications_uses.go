@@ -27,9 +27,8 @@ type used struct {
 // uses remembers which grants and application passwords were used, and writes
 // that down now and then, each at most once a minute.
 type uses struct {
+	*background
 	core *core
-	stop context.CancelFunc
-	done sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[used]store.Stamp
@@ -37,31 +36,13 @@ type uses struct {
 }
 
 func startUses(ctx context.Context, c *core) *uses {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	noted, err := lru.New[used, store.Stamp](maxKnownUses)
 	if err != nil {
 		panic("gateway: " + err.Error()) // the size is a constant above zero
 	}
-	u := &uses{core: c, stop: cancel, pending: make(map[used]store.Stamp), noted: noted}
-	u.done.Go(func() {
-		every := time.NewTicker(usesFlush)
-		defer every.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				u.flush(context.WithoutCancel(ctx))
-				return
-			case <-every.C:
-				u.flush(ctx)
-			}
-		}
-	})
+	u := &uses{core: c, pending: make(map[used]store.Stamp), noted: noted}
+	u.background = startBackground(ctx, usesFlush, u.flush)
 	return u
-}
-
-func (u *uses) close() {
-	u.stop()
-	u.done.Wait()
 }
 
 // grant notes that an account's grant was used, which was last written down at
