@@ -82,3 +82,39 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+func TestInSnapshotsSplitsPathsBelowTheReservedElement(t *testing.T) {
+	for path, want := range map[string]names.SnapshotPath{
+		".zfs": {Level: 1}, ".zfs/": {Level: 1}, ".zfs/snapshot": {Level: 2}, ".zfs/snapshot/": {Level: 2},
+		".zfs/snapshot/s": {Level: 3, Name: "s"}, ".zfs/snapshot/s/": {Level: 3, Name: "s"}, ".zfs/snapshot/s/a/b": {Level: 3, Name: "s", Path: "a/b"},
+		".zfs/snapshot/s/a/": {Level: 3, Name: "s", Path: "a/"}, ".zfs/other": {}, ".zfs/snapshots/s": {}, ".zfs/snapshotx": {},
+	} {
+		if got, ok := names.InSnapshots(path); !ok || got != want {
+			t.Errorf("%q: %+v, %v", path, got, ok)
+		}
+	}
+	for _, path := range []string{"", "a", ".zfsx", "a/.zfs", "a/.zfs/snapshot/s", ".ZFS/snapshot/s", "zfs"} {
+		if got, ok := names.InSnapshots(path); ok {
+			t.Errorf("%q: %+v", path, got)
+		}
+	}
+}
+
+// What names.Object lets through is never a path of snapshots, and the other
+// way round: so no writer reaches them.
+func FuzzInSnapshots(f *testing.F) {
+	for _, seed := range []string{".zfs", ".zfs/snapshot/s/a", "a/.zfs", ".zfsx", ".zfs//x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		at, ok := names.InSnapshots(path)
+		if ok && names.Object(path) == nil {
+			t.Fatalf("%q is an object's name and %+v", path, at)
+		}
+		if ok && at.Level == 3 {
+			if again, ok := names.InSnapshots(at.String()); !ok || again != at {
+				t.Fatalf("%q: %+v, written %q: %+v", path, at, at.String(), again)
+			}
+		}
+	})
+}

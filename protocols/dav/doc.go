@@ -3,7 +3,10 @@
 //
 // It speaks RFC 4918 classes 1, 2 and 3, the quota properties of RFC 4331,
 // the Prefer values of RFC 8144, and what clients in the field need besides:
-// X-OC-Mtime and OC-Checksum, Microsoft's time properties and Brief header.
+// X-OC-Mtime and OC-Checksum, Microsoft's time properties and Brief header,
+// folders made with properties (RFC 5689). Behind settings it replaces parts of
+// files (PATCH with X-Update-Range) and takes uploads in pieces as Nextcloud's
+// clients send them. Snapshots appear as read-only folders below ".zfs".
 //
 // The package decodes requests, calls the gateway and encodes the answers.
 // What is allowed, which locks bind, whether a condition holds and how much
