@@ -338,6 +338,7 @@ func (s *Store) forgetApplication(ctx context.Context, unique []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			var next []byte
 			err := s.engine.Update(ctx, lock, func(tx kv.Tx) error {
 				page, err := tx.Scan(r, reapBatch)
 				if err != nil {
@@ -350,12 +351,13 @@ func (s *Store) forgetApplication(ctx context.Context, unique []byte) error {
 						}
 					}
 				}
-				r.From, more = bytes.Clone(page.Next), page.Next != nil
+				next = bytes.Clone(page.Next)
 				return nil
 			})
 			if err != nil {
 				return err
 			}
+			r.From, more = next, next != nil
 		}
 	}
 	return nil

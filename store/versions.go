@@ -114,12 +114,15 @@ func (tx *Tx) retire(c *Container, old *Object, next *Content, rewritten bool, n
 }
 
 // keepVersion moves a row to the versions of its name. One that had no version
-// is known by the time when it was written.
+// is known by the time when it was written, or behind those that there are:
+// one of them may be of the same moment.
 func (tx *Tx) keepVersion(c *Container, old *Object, ref Content) {
 	past := *old
 	past.Content = ref
 	if past.Version == 0 {
-		past.Version = past.Written
+		at, err := tx.afterVersions(c.ID, past.Name, past.Written)
+		tx.note(err)
+		past.Version = at
 	}
 	tx.putVersion(c, &past)
 }
