@@ -51,11 +51,11 @@ func (d *doors) isWhole(t testing.TB, name, whole string) {
 
 func TestChunkedFileIsOneFileOnTheDrive(t *testing.T) {
 	d := matrixDoors(t)
-	whole := d.chunkedFile(t, "c/dir/big & <ü>.mp4", 5, 100)
-	d.ok(t, duraDoor.call("tester", "PUT", "c/dir/big & <ü>.mp4.dura-chunk-0009", "not of the file"))
+	whole := d.chunkedFile(t, "c/dir/big & <ü>.mp4", 21, 100) // as 20 GiB in chunks of 1 GB
+	d.ok(t, duraDoor.call("tester", "PUT", "c/dir/big & <ü>.mp4.dura-chunk-0099", "not of the file"))
 	d.ok(t, duraDoor.call("tester", "PUT", "c/dir/other.dura-chunk-0000", "no manifest"))
 	d.isWhole(t, "c/dir/big & <ü>.mp4", whole)
-	want := []string{"dir/big & <ü>.mp4", "dir/big & <ü>.mp4.dura-chunk-0009", "dir/other.dura-chunk-0000"}
+	want := []string{"dir/big & <ü>.mp4", "dir/big & <ü>.mp4.dura-chunk-0099", "dir/other.dura-chunk-0000"}
 	for _, depth := range []string{"1", "infinity"} {
 		got := d.members(t, "c", "c/dir/", depth)
 		slices.Sort(got)
@@ -63,7 +63,7 @@ func TestChunkedFileIsOneFileOnTheDrive(t *testing.T) {
 			t.Errorf("depth %s: the drive lists %q, want %q", depth, got, want)
 		}
 	}
-	if got := d.duraList(t, "tester", "c", "?prefix=dir/big"); len(got) != 7 {
+	if got := d.duraList(t, "tester", "c", "?prefix=dir/big"); len(got) != 23 {
 		t.Errorf("the space lists %q", got)
 	}
 	d.want(t, 404, duraDoor.call("tester", "HEAD", "c/dir/big & <ü>.mp4", ""))

@@ -164,7 +164,7 @@ func defaults() config {
 		DAV:   davConfig{Prefix: "/dav"},
 		Depot: depotConfig{RequestTimeWindow: 300 * time.Second},
 
-		DuraCloud: duraConfig{Prefix: duracloud.DefaultPrefix},
+		DuraCloud: duraConfig{Prefix: duracloud.DefaultPrefix, Account: adminName},
 	}
 }
 

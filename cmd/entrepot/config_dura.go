@@ -16,8 +16,8 @@ import (
 type duraConfig struct {
 	Allow  []string `toml:"allow"`
 	Prefix string   `toml:"prefix"` // /durastore
-	// Account is whose spaces callers without credentials see; none: nobody's.
-	Account string `toml:"account"`
+	// Account is whose public spaces callers without credentials see.
+	Account string `toml:"account"` // admin
 	// Hosts gives host names an account of their own.
 	Hosts     map[string]string `toml:"hosts"`
 	HTTPDates bool              `toml:"http_dates"` // Last-Modified as other doors write it
