@@ -244,7 +244,7 @@ func TestMemoryOfALargeObjectDoesNotGrowWithItsSegments(t *testing.T) {
 	f := gatewaytest.NewWith(t, gatewaytest.Plain())
 	c := newClient(t, f, swift.Config{})
 	c.want(c.do("PUT", "/v1/AUTH_test/c", nil), 201, "")
-	const segments, size = 20_000, 100
+	const segments, size = 5_000, 100
 	for i := range segments {
 		_, err := f.Gateway.Objects.Put(f.Ctx("tester"), gateway.Ref{Account: "test", Container: "c", Object: fmt.Sprintf("s/%06d", i)},
 			strings.NewReader(strings.Repeat("x", size)), gateway.PutOptions{Size: size})
