@@ -294,10 +294,11 @@ func TestS30LargeXMLIsRefusedQuickly(t *testing.T) {
 		"twice by prefix": `<propfind xmlns="DAV:" xmlns:x="urn:x" xmlns:y="urn:x" x:a="1" y:a="2"><allprop/></propfind>`,
 		"tricks":          `<propfind xmlns="DAV:"><x:prop/></propfind>`,
 	} {
+		// All methods share one parser: one of them meets the whole of it.
+		if status, _ := f.askXML("PROPFIND", body); status != 400 {
+			t.Errorf("%s: %d", name, status)
+		}
 		for _, method := range xmlMethods() {
-			if status, _ := f.askXML(method, body); status != 400 {
-				t.Errorf("%s of %s: %d", method, name, status)
-			}
 			// The least of some tries: other programs run here too.
 			least := time.Hour
 			for try := 0; try < 5 && least > 100*time.Millisecond; try++ {
@@ -459,7 +460,7 @@ func TestS50BrokenDownloadsLeaveNothingOpen(t *testing.T) {
 	}
 	download("GET", "/dav/c/large")
 	files, routines := settle(t)
-	for range 300 {
+	for range 150 {
 		download("GET", "/dav/c/large")
 		download("PROPFIND", "/dav/c/d/")
 	}
@@ -486,7 +487,7 @@ func settle(t *testing.T) (files, routines int) {
 // names as it might show.
 func TestS52InfiniteDepthLooksAtFewNames(t *testing.T) {
 	f := newPlainFixture(t, dav.Config{})
-	for i := range 40_000 {
+	for i := range 20_000 {
 		f.swiftPut(t, fmt.Sprintf("d%03d/%05d", i%200, i), "")
 	}
 	for _, path := range []string{"/dav/c/", "/dav/"} {
