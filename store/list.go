@@ -285,21 +285,7 @@ func (v *View) Users(account, after string, limit int) ([]User, error) {
 
 // Accounts lists accounts behind the given name, at most limit.
 func (v *View) Accounts(after string, limit int) ([]Account, error) {
-	r := kv.Range{Table: tableAccounts}
-	if after != "" {
-		r.From = append([]byte(after), 0)
-	}
-	page, err := v.r.Scan(r, limit)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Account, len(page.Items))
-	for i, item := range page.Items {
-		if list[i], err = decodeAccount(string(item.Row), item.Value); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
+	return v.AccountsPage(AccountQuery{After: after, Limit: limit})
 }
 
 // Journal lists the records of a container from a moment on, at most limit.

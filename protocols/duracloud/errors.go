@@ -93,6 +93,7 @@ var table = map[cause]row{
 	{errs.Invalid, ""}:                {status: http.StatusBadRequest, fixed: "Bad Request", bare: true},
 	{errs.Unauthenticated, ""}:        {status: http.StatusUnauthorized, cause: says("Unauthorized"), bare: true},
 	{errs.Forbidden, ""}:              {status: http.StatusForbidden, fixed: "Forbidden", bare: true},
+	{errs.Forbidden, errs.Suspended}:  {status: http.StatusUnauthorized, cause: says("Unauthorized"), bare: true}, // as for accounts that are gone
 	{errs.NotFound, ""}:               {status: http.StatusNotFound, fixed: "Not Found", bare: true},
 	{errs.NotFound, errs.NoContainer}: {status: http.StatusNotFound, cause: noSpace},
 	{errs.NotFound, errs.NoObject}:    {status: http.StatusNotFound, cause: noItem},
