@@ -50,39 +50,47 @@ func TestSwiftCommandUploadsReadsAndDeletesLargeObjects(t *testing.T) {
 	s := start(t, setting{})
 	dir, text := segmented(t)
 	for kind, args := range map[string][]string{"dynamic": nil, "static": {"--use-slo"}} {
-		swift := func(args ...string) string { t.Helper(); return s.swift(admin, dir, args...).must(t) }
-		box := kind
-		swift(append(append([]string{"upload"}, args...), "-S", fmt.Sprint(segmentSize), box, "big.bin")...)
-		stat := swift("stat", box, "big.bin")
-		if got := field(t, stat, "Content Length"); got != fmt.Sprint(segmentedSize) {
-			t.Errorf("%s: length %s", kind, got)
-		}
-		if got := field(t, stat, "ETag"); got != composite(text) {
-			t.Errorf("%s: ETag %s, want %s", kind, got, composite(text))
-		}
-		if got := lines(swift("list", box+"_segments")); len(got) != 4 {
-			t.Errorf("%s: segments %q", kind, got)
-		}
-		swift("download", box, "big.bin", "-o", kind+".back")
-		if got, err := os.ReadFile(filepath.Join(dir, kind+".back")); err != nil || !bytes.Equal(got, text) {
-			t.Errorf("%s: came back with %d bytes, %v", kind, len(got), err)
-		}
-		swift("post", "-m", "Colour:blue", "-H", "X-Object-Manifest:"+manifestOf(stat), box, "big.bin")
-		stat = swift("stat", box, "big.bin")
-		if field(t, stat, "Meta Colour") != "blue" || field(t, stat, "ETag") != composite(text) {
-			t.Errorf("%s after post:\n%s", kind, stat)
-		}
-		swift("copy", "-d", "/"+box+"/copy.bin", box, "big.bin")
-		stat = swift("stat", box, "copy.bin")
-		if field(t, stat, "ETag") != md5hex(text) || field(t, stat, "Meta Colour") != "blue" {
-			t.Errorf("%s: the copy is\n%s", kind, stat)
-		}
-		// Unchanged, it is not sent again; deleted, it takes its segments along.
-		swift(append(append([]string{"upload", "--skip-identical"}, args...), "-S", fmt.Sprint(segmentSize), box, "big.bin")...)
-		swift("delete", box, "big.bin")
-		if got := swift("list", box+"_segments") + swift("list", box); got != "copy.bin\n" {
-			t.Errorf("%s: after delete there are %q", kind, got)
-		}
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s.swiftLargeObject(t, kind, dir, text, args)
+		})
+	}
+}
+
+// swiftLargeObject takes big.bin of dir through the life of a large object in
+// the container box.
+func (s *server) swiftLargeObject(t *testing.T, box, dir string, text []byte, args []string) {
+	swift := func(args ...string) string { t.Helper(); return s.swift(admin, dir, args...).must(t) }
+	swift(append(append([]string{"upload"}, args...), "-S", fmt.Sprint(segmentSize), box, "big.bin")...)
+	stat := swift("stat", box, "big.bin")
+	if got := field(t, stat, "Content Length"); got != fmt.Sprint(segmentedSize) {
+		t.Errorf("%s: length %s", box, got)
+	}
+	if got := field(t, stat, "ETag"); got != composite(text) {
+		t.Errorf("%s: ETag %s, want %s", box, got, composite(text))
+	}
+	if got := lines(swift("list", box+"_segments")); len(got) != 4 {
+		t.Errorf("%s: segments %q", box, got)
+	}
+	swift("download", box, "big.bin", "-o", box+".back")
+	if got, err := os.ReadFile(filepath.Join(dir, box+".back")); err != nil || !bytes.Equal(got, text) {
+		t.Errorf("%s: came back with %d bytes, %v", box, len(got), err)
+	}
+	swift("post", "-m", "Colour:blue", "-H", "X-Object-Manifest:"+manifestOf(stat), box, "big.bin")
+	stat = swift("stat", box, "big.bin")
+	if field(t, stat, "Meta Colour") != "blue" || field(t, stat, "ETag") != composite(text) {
+		t.Errorf("%s after post:\n%s", box, stat)
+	}
+	swift("copy", "-d", "/"+box+"/copy.bin", box, "big.bin")
+	stat = swift("stat", box, "copy.bin")
+	if field(t, stat, "ETag") != md5hex(text) || field(t, stat, "Meta Colour") != "blue" {
+		t.Errorf("%s: the copy is\n%s", box, stat)
+	}
+	// Unchanged, it is not sent again; deleted, it takes its segments along.
+	swift(append(append([]string{"upload", "--skip-identical"}, args...), "-S", fmt.Sprint(segmentSize), box, "big.bin")...)
+	swift("delete", box, "big.bin")
+	if got := swift("list", box+"_segments") + swift("list", box); got != "copy.bin\n" {
+		t.Errorf("%s: after delete there are %q", box, got)
 	}
 }
 
