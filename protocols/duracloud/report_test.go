@@ -134,3 +134,32 @@ func TestWeeksBeginOnMondayAndEndWithTheYear(t *testing.T) {
 		t.Errorf("groups begin on %s", got)
 	}
 }
+
+// Clients page until a page is empty where they read "1000+".
+func TestSpaceCountsUpToAThousand(t *testing.T) {
+	f := fixture(t, gatewaytest.Plain())
+	h := handler(t, f, duracloud.Config{})
+	ref := gateway.Ref{Account: "acme", Container: "cars"}
+	if _, err := f.Gateway.Spaces.Create(f.Ctx("admin"), ref); err != nil {
+		t.Fatal(err)
+	}
+	count := func() string {
+		return want(t, 200, h, "admin", "HEAD", "/cars", "").Header()["x-dura-meta-space-count"][0]
+	}
+	for i := range 1000 {
+		if i == 999 && count() != "999" {
+			t.Errorf("999 items are counted as %s", count())
+		}
+		ref.Object = fmt.Sprintf("item %04d", i)
+		if _, err := f.Gateway.Objects.Put(f.Ctx("admin"), ref, strings.NewReader("x"), gateway.PutOptions{Item: true, Size: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(); got != "1000+" {
+		t.Errorf("1000 items are counted as %s", got)
+	}
+	first := want(t, 200, h, "admin", "GET", "/cars?maxResults=10000", "").Body.String()
+	if n := strings.Count(first, "<item>"); n != 1000 || strings.Contains(want(t, 200, h, "admin", "GET", "/cars?marker=item%200999", "").Body.String(), "<item>") {
+		t.Errorf("the first page has %d items, or there is a second", n)
+	}
+}
