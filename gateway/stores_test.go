@@ -3,11 +3,13 @@ package gateway_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"entrepot/auth"
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
+	"entrepot/store"
 	"entrepot/store/blob"
 	"entrepot/store/blob/memblob"
 	"entrepot/store/blob/volumes"
@@ -151,5 +153,39 @@ func TestGrantsAreAViewOfTheAccessLists(t *testing.T) {
 	}
 	for name, right := range map[string]gateway.Right{"a": "read", "b": "", "c,d": "READ", "e:f": "READ", "": "READ"} {
 		wantKind(t, f.Gateway.Spaces.SetGrants(ctx, ref, gateway.Grants{name: right}), errs.Invalid, errs.BadACL)
+	}
+}
+
+func TestStoresGoWithTheirAccount(t *testing.T) {
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Config: gateway.Config{Stores: []gateway.StoreInfo{{ID: 1}, {ID: 2}}}})
+	ref := gateway.Ref{Account: "test.2", Container: "space", Object: "a"}
+	if _, err := f.Gateway.Spaces.Create(f.Ctx("tester"), ref); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Gateway.Objects.Put(f.Ctx("tester"), ref, strings.NewReader("x"), gateway.PutOptions{Item: true, Size: 1}); err != nil {
+		t.Fatal(err)
+	}
+	admin := f.Ctx("admin")
+	if err := f.Gateway.Accounts.Delete(admin, "test"); err != nil {
+		t.Fatal(err)
+	}
+	f.Clock.Advance(365 * 24 * time.Hour)
+	if _, err := f.Store.ReapAccounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.Store.Drain(t.Context())
+	err := f.Store.View(t.Context(), func(v *store.View) error {
+		for _, name := range []string{"test", "test.2"} {
+			if _, found, err := v.Account(name); found || err != nil {
+				t.Errorf("account %s is left, %v", name, err)
+			}
+		}
+		return nil
+	})
+	if n, countErr := f.Store.ContentCount(t.Context()); err != nil || countErr != nil || n != 0 {
+		t.Errorf("%d contents are left, %v, %v", n, err, countErr)
+	}
+	if r, err := f.Store.Check(t.Context(), store.CheckOptions{}); err != nil || r.Findings != 0 {
+		t.Errorf("check: %+v, %v", r, err)
 	}
 }

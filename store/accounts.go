@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
+	"entrepot/store/blob/volumes"
 	"entrepot/store/kv"
 )
 
@@ -133,7 +135,7 @@ func (s *Store) reapAccount(ctx context.Context, name string, row []byte) (dropp
 		return false, err
 	}
 	if found && a.State == AccountDeleted {
-		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapDepots, s.reapUsers} {
+		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapStores, s.reapDepots, s.reapUsers} {
 			if err := part(ctx, &a); err != nil {
 				return false, err
 			}
@@ -248,6 +250,30 @@ func (v *View) containersOf(account string, limit int) ([]Container, error) {
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// reapStores removes the further stores of an account, which are accounts with
+// a dot and the number of a volume behind its name.
+func (s *Store) reapStores(ctx context.Context, a *Account) error {
+	for n := 1; n <= volumes.Max; n++ {
+		name := a.Name + "." + strconv.Itoa(n)
+		further, found, err := s.accountRecord(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue
+		}
+		further.DeletedBy = a.DeletedBy
+		if err := s.reapContainers(ctx, &further); err != nil {
+			return err
+		}
+		err = s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error { return tx.dropAccount(name) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reapDepots removes the depots of an account. Their logs stay, as they do
