@@ -155,6 +155,16 @@ func (c *core) lookupChunked(v *store.View, id uint64, path string, now store.St
 	return node{kind: NodeFile, path: path, file: joinedFile(&m), chunks: &m}, true, nil
 }
 
+// consistsOf tells whether the node is a chunked file of which the object of a
+// name is a part.
+func (n *node) consistsOf(name string) bool {
+	if n.chunks == nil {
+		return false
+	}
+	base, i, ok := splitChunk(name)
+	return name == n.chunks.Name || ok && base == n.path && int64(i) < n.chunks.Chunked.Count
+}
+
 // openChunked opens the chunked file at ref. All chunks must be there and be
 // what the manifest says before the first byte is served; errs.Conflict with
 // BadSegment otherwise.

@@ -23,10 +23,25 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		return err
 	}
 	for i := range objects {
-		carried(&objects[i], s.container.Account, d.container.Account)
-		tx.MoveRow(&s.container, &d.container, &objects[i], target+objects[i].Name[len(n.path):], w.now)
+		o := w.carriedRow(s, n, d, &objects[i], target+objects[i].Name[len(n.path):])
+		tx.MoveRow(&s.container, &d.container, &objects[i], &o, w.now)
 	}
 	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
+}
+
+// joins tells whether the chunks of a file are carried with their manifest.
+func (w *transfer) joins(n *node) bool { return n.kind != NodeFile || n.chunks != nil }
+
+// carriedRow is what a row of the source, which stays as it is, becomes under
+// another name. The manifest of a file in chunks that is carried alone is a
+// plain file there.
+func (w *transfer) carriedRow(s *scope, n *node, d *scope, src *store.Object, name string) store.Object {
+	o := *src
+	carried(&o, s.container.Account, d.container.Account)
+	if o.Name = name; name != src.Name && !w.joins(n) {
+		o.Chunked = nil
+	}
+	return o
 }
 
 // leaveMarker takes the marker of a folder that becomes a container out of its
@@ -72,10 +87,9 @@ func (w *transfer) moveTwin(tx *store.Tx, s *scope, n *node, d *scope, target st
 	}
 	name := strings.TrimSuffix(target, "/")
 	tx.MarkClash(d.container.ID)
-	old := n.twin.Name
-	carried(n.twin, s.container.Account, d.container.Account)
-	tx.MoveRow(&s.container, &d.container, n.twin, name, w.now)
-	return tx.MoveProps(s.container.ID, old, d.container.ID, name, true)
+	o := w.carriedRow(s, n, d, n.twin, name)
+	tx.MoveRow(&s.container, &d.container, n.twin, &o, w.now)
+	return tx.MoveProps(s.container.ID, n.twin.Name, d.container.ID, name, true)
 }
 
 // checkLengths makes sure that no name grows beyond the limit.
@@ -109,26 +123,24 @@ func (w *transfer) copyObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		if strings.HasPrefix(src.Name, n.path) {
 			name = target + src.Name[len(n.path):]
 		}
-		if err := w.copyObject(tx, s, d, src, name, n.kind == NodeFile); err != nil {
+		if err := w.copyObject(tx, s, n, d, src, name); err != nil {
 			return err
 		}
 	}
 	return w.copyProps(tx, s, n, d, target)
 }
 
-// copyObject writes one new row under name; top marks the file that the copy
-// is of.
-func (w *transfer) copyObject(tx *store.Tx, s, d *scope, src *store.Object, name string, top bool) error {
-	o := *src
-	o.Name, o.Born = name, d.container.Epoch
+// copyObject writes one new row under name.
+func (w *transfer) copyObject(tx *store.Tx, s *scope, n *node, d *scope, src *store.Object, name string) error {
+	o := w.carriedRow(s, n, d, src, name)
+	o.Born = d.container.Epoch
 	o.Created, o.Timestamp = w.now, w.now
 	o.Modified, o.Written = modified(src), w.now
 	o.Headers, o.Properties = maps.Clone(src.Headers), maps.Clone(src.Properties)
-	carried(&o, s.container.Account, d.container.Account)
 	if err := w.share(tx, s, src, &o); err != nil {
 		return err
 	}
-	if top && !w.opt.Modified.IsZero() {
+	if n.kind == NodeFile && !w.opt.Modified.IsZero() {
 		setModified(&o, w.opt.Modified)
 	}
 	tx.PutObject(&d.container, nil, &o, w.now)

@@ -94,10 +94,12 @@ func nested(src, dst string) error {
 		return errs.New("trees", errs.Forbidden, errs.SameResource, "Source and destination are the same.")
 	}
 	if _, around := beside(src, dst); inside || around {
-		return errs.New("trees", errs.Forbidden, errs.Nested, "Source and destination contain each other.")
+		return errNested
 	}
 	return nil
 }
+
+var errNested = errs.New("trees", errs.Forbidden, errs.Nested, "Source and destination contain each other.")
 
 // look reads what the choice of locks depends on.
 func (w *transfer) look(ctx context.Context) (err error) {
@@ -189,8 +191,12 @@ func (w *transfer) run(tx *store.Tx, strong bool) (created bool, err error) {
 	if err := b.Do(); err != nil {
 		return false, err
 	}
-	if !strong && w.plain && (locks[0]+locks[1] != 0 || ok && existing.kind != NodeFile || n.kind != NodeFile) {
+	chunked := n.chunks != nil || existing.chunks != nil
+	if !strong && w.plain && (locks[0]+locks[1] != 0 || ok && existing.kind != NodeFile || n.kind != NodeFile || chunked) {
 		return false, errStronger
+	}
+	if s.container.ID == d.container.ID && w.past == nil && (existing.consistsOf(n.path) || n.consistsOf(w.dst.Object)) {
+		return false, errNested
 	}
 	if err := w.mayTransfer(tx, &s, &n, &d, &existing, ok); err != nil {
 		return false, err
@@ -400,7 +406,10 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 		return err
 	}
 	w.audit(tx, s, n, d, target, objects)
-	was, is := manifestsAmong(objects, n.path, target)
+	var was, is []string
+	if w.joins(n) {
+		was, is = manifestsAmong(objects, n.path, target)
+	}
 	if w.move {
 		err = w.moveObjects(tx, s, n, d, target, objects)
 	} else {

@@ -145,9 +145,10 @@ func (c *core) popVersion(tx *store.Tx, s *scope, old *store.Object, p auth.Prin
 		tx.DeleteObject(archive, &version, version.Timestamp.After(at))
 		return false, nil
 	}
-	version.Timestamp, version.Written = at+1, at+1
-	tx.MoveRow(archive, &bare, &version, old.Name, at+1)
-	tx.AddJournal(c.journal("restore", p, s.container.ID, &version))
+	popped := version
+	popped.Name, popped.Timestamp, popped.Written = old.Name, at+1, at+1
+	tx.MoveRow(archive, &bare, &version, &popped, at+1)
+	tx.AddJournal(c.journal("restore", p, s.container.ID, &popped))
 	return true, nil
 }
 

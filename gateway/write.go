@@ -376,8 +376,8 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 	archive, planned := w.archivePlan(&at)
 	err := w.retryStronger(ctx, func(strong bool) []store.Guard {
 		guards := store.LocksOfWrite(at.container.ID, w.ref.Object, false)
-		if w.overChunks {
-			guards = at.guards(false)
+		if w.overChunks || strong && w.opt.Drive && w.cfg.Chunks != nil {
+			guards = at.guards(false) // what it replaces may be a file in chunks
 		}
 		return append(append(guards, at.quotaGuards(strong)...), archive(strong)...)
 	}, func(tx *store.Tx, strong bool) error {

@@ -89,7 +89,9 @@ func TestExpiryFollowsRenames(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		tx.MoveRow(&w.container, &w.container, &o, "renamed", w.Store.Now())
+		renamed := o
+		renamed.Name = "renamed"
+		tx.MoveRow(&w.container, &w.container, &o, &renamed, w.Store.Now())
 		return nil
 	})
 	if n := w.queued(); n != 2 {

@@ -187,15 +187,15 @@ func (tx *Tx) take(c *Container, o *Object) {
 	tx.count(c, -1, -o.Content.Size)
 }
 
-// MoveRow moves an object of container c to a name in container d, the same or
-// another; its content stays where it is. The caller made sure that nothing
-// has the name.
-func (tx *Tx) MoveRow(c, d *Container, o *Object, name string, now Stamp) {
-	old := *o
-	tx.take(c, &old)
-	tx.retire(c, &old, &o.Content, true, now)
+// MoveRow moves an object of container c to container d, the same or another:
+// old is its row, which stays as it is where something keeps it, and o what it
+// becomes, under its name there. Its content stays where it is. The caller made
+// sure that nothing has the name.
+func (tx *Tx) MoveRow(c, d *Container, old, o *Object, now Stamp) {
+	tx.take(c, old)
+	tx.retire(c, old, &o.Content, true, now)
 	tx.leaveMarker(c, old.Name, old.Timestamp.After(now))
-	o.Name, o.Born = name, d.Epoch
+	o.Born = d.Epoch
 	tx.PutObject(d, nil, o, now)
 }
 
