@@ -434,6 +434,11 @@ func TestSuspendedAccountIsClosedUntilItIsActiveAgain(t *testing.T) {
 	w.must(err)
 	wantKind(t, w.g.Accounts.SetProperties(anna, "shop", gateway.Properties{"a": "1"}), errs.Forbidden, errs.Suspended)
 	wantKind(t, w.g.Accounts.SetPassword(anna, "anna", "x"), errs.Forbidden, errs.Suspended)
+	_, err = w.g.Depots.Mine(anna)
+	wantKind(t, err, errs.Forbidden, errs.Suspended)
+	wantKind(t, w.g.Depots.Disclaim(anna, 1), errs.Forbidden, errs.Suspended)
+	_, err = w.g.Spaces.List(w.ctx, "shop")
+	wantKind(t, err, errs.Forbidden, errs.Suspended)
 	got, err := w.g.Accounts.Get(admin, "shop")
 	if err != nil || got.State != gateway.AccountSuspended {
 		t.Error(got, err)

@@ -306,13 +306,7 @@ func (c *Containers) List(ctx context.Context, account string, opt ListOptions) 
 		if out, err = c.account(v, p, account); err != nil {
 			return err
 		}
-		containers := v.Containers
-		if p.Scope != nil {
-			containers = func(account string, q store.Query) ([]store.NamedContainer, error) {
-				return limitedContainers(v, p, account, q)
-			}
-		}
-		list, err := containers(account, query(opt, now))
+		list, err := containersOf(v, p, account, query(opt, now))
 		if err != nil {
 			return err
 		}

@@ -137,11 +137,16 @@ func (d *Depots) Invite(ctx context.Context, users []string, claim DocumentClaim
 	})
 }
 
-// caller returns the user who calls, Unauthenticated when there is none.
+// caller returns the user who calls: Unauthenticated when there is none,
+// Forbidden for whoever is of a suspended account, or uses an application
+// password, which is for a container and not for depots.
 func caller(ctx context.Context) (auth.Principal, error) {
 	p := auth.PrincipalOf(ctx)
-	if p.User == "" {
+	switch {
+	case p.User == "" || p.Scope != nil:
 		return p, refuse(p)
+	case p.Suspended:
+		return p, errSuspended
 	}
 	return p, nil
 }

@@ -41,7 +41,8 @@ func (w *put) itemProperties(size int64) error {
 	return itemFits(o)
 }
 
-// keepInSpace carries over what a new item keeps of the one that it replaces.
+// keepInSpace carries over what a new item keeps of the one that it replaces:
+// what was not sent but for the modification time, which is of the content.
 func (w *put) keepInSpace(o *store.Object) {
 	if o.ContentType == "" {
 		o.ContentType = defaultType
@@ -53,7 +54,7 @@ func (w *put) keepInSpace(o *store.Object) {
 		return
 	}
 	for k, v := range w.old.Properties {
-		if _, sent := o.Properties[k]; !sent {
+		if _, sent := o.Properties[k]; !sent && k != propMtime {
 			if o.Properties == nil {
 				o.Properties = make(map[string]string)
 			}

@@ -82,7 +82,14 @@ func (s *Spaces) List(ctx context.Context, account string) ([]string, error) {
 	for marker := ""; ; {
 		var n int
 		err := s.store.View(ctx, func(v *store.View) error {
-			list, err := v.Containers(account, store.Query{Marker: marker, Limit: spacesPage})
+			a, found, err := v.Account(account)
+			if err != nil || !found {
+				return err
+			}
+			if err := usable(p, &a); err != nil {
+				return err
+			}
+			list, err := containersOf(v, p, account, store.Query{Marker: marker, Limit: spacesPage})
 			if n = len(list); err != nil || n == 0 {
 				return err
 			}
@@ -99,6 +106,15 @@ func (s *Spaces) List(ctx context.Context, account string) ([]string, error) {
 			return out, nil
 		}
 	}
+}
+
+// containersOf lists the containers of an account, of which a caller with an
+// application password sees only its own.
+func containersOf(v *store.View, p auth.Principal, account string, q store.Query) ([]store.NamedContainer, error) {
+	if p.Scope != nil {
+		return limitedContainers(v, p, account, q)
+	}
+	return v.Containers(account, q)
 }
 
 // member tells whether the caller belongs to the account, or may look into
@@ -122,7 +138,7 @@ func (s *Spaces) listable(v *store.View, p auth.Principal, list []store.NamedCon
 		if err := at.grant(p, Ref{Account: at.container.Account, Container: at.container.Name}); err != nil {
 			return err
 		}
-		if at.access.List {
+		if at.access.List || at.wayOpen {
 			add(at.container.Name)
 		}
 	}
@@ -221,7 +237,8 @@ func (s *Spaces) SetGrants(ctx context.Context, ref Ref, grants Grants) error {
 }
 
 // Delete removes a space with all that is in it, in one step. Owners only.
-// Conflict while it has snapshots, Locked while a drive holds a lock in it.
+// Conflict while it has snapshots or keeps versions, Locked while a drive holds
+// a lock in it.
 func (s *Spaces) Delete(ctx context.Context, ref Ref) error {
 	if names.Text(ref.Container) != nil {
 		return errNoSpace
@@ -230,6 +247,11 @@ func (s *Spaces) Delete(ctx context.Context, ref Ref) error {
 	return s.detach(ctx, p, ref, func(tx *store.Tx, at *scope, now store.Stamp) error {
 		if at.container.HasSnapshots() {
 			return errs.New("spaces", errs.Conflict, errs.HasSnapshots, "Destroy the snapshots of the space before it.")
+		}
+		if left, err := tx.HasVersions(at.container.ID); err != nil {
+			return err
+		} else if left {
+			return errs.New("spaces", errs.Conflict, errs.HasVersions, "Delete the versions in the space before it.")
 		}
 		return s.holdsTree(&tx.View, p, at, "", nil, now)
 	})

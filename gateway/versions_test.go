@@ -509,3 +509,17 @@ func TestContainerWithVersionsGoesWithThem(t *testing.T) {
 		t.Error(account.Bytes)
 	}
 }
+
+func TestASpaceIsNotDeletedWithItsVersions(t *testing.T) {
+	w := versioned(t)
+	w.store("a", "old")
+	w.must(w.g.Objects.Delete(w.ctx, ref("c", "a"), nil))
+	wantKind(t, w.g.Spaces.Delete(w.ctx, ref("c", "")), errs.Conflict, errs.HasVersions)
+	_, list, err := w.g.Objects.ListVersions(w.ctx, ref("c", ""), gateway.VersionOptions{ListOptions: gateway.ListOptions{Limit: 10}})
+	w.must(err)
+	for _, e := range list {
+		_, err := w.g.Objects.DeleteVersion(w.ctx, version("a", e.Object.Version))
+		w.must(err)
+	}
+	w.must(w.g.Spaces.Delete(w.ctx, ref("c", "")))
+}

@@ -484,7 +484,7 @@ func (w *put) object(content store.Content) *store.Object {
 	}
 	setModified(o, w.opt.Modified)
 	if w.opt.Item && o.Modified == 0 {
-		o.Modified = parseLongTime(o.Properties[propFileModified])
+		o.Modified = parseLongTime(w.opt.Properties[propFileModified])
 	}
 	return o
 }

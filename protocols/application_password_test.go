@@ -48,16 +48,17 @@ func (d *doors) waysIn(t *testing.T, where door, password string) map[string]fun
 }
 
 func TestAnApplicationPasswordIsHeldToItsFolderAtEveryDoor(t *testing.T) {
-	for _, where := range everyDoor() {
+	for _, where := range append(everyDoor(), duraDoor) {
 		d, password := limitedDoors(t, gateway.NewCredential{Prefix: "in"})
-		outside := map[string]int{"swift": 403, "dav": 404}[where.name]
+		outside := map[string]int{"swift": 403, "dav": 404, "duracloud": 403}[where.name]
+		gone := map[string]int{"swift": 204, "dav": 204, "duracloud": 200}[where.name]
 		for way, with := range d.waysIn(t, where, password) {
 			for _, c := range []struct {
 				method, name, body string
 				want               int
 			}{
 				{"GET", "docs/in/b.txt", "", 200}, {"HEAD", "docs/in/b.txt", "", 200}, {"PUT", "docs/in/" + way, "text", 201},
-				{"DELETE", "docs/in/" + way, "", 204}, {"GET", "docs/a.txt", "", outside}, {"PUT", "docs/a.txt", "x", outside},
+				{"DELETE", "docs/in/" + way, "", gone}, {"GET", "docs/a.txt", "", outside}, {"PUT", "docs/a.txt", "x", outside},
 				{"DELETE", "docs/a.txt", "", outside}, {"GET", "docs/none", "", outside}, {"GET", "other/c.txt", "", outside},
 				{"GET", "none/c.txt", "", outside}, {"DELETE", "docs", "", outside}, {"PUT", "docs/in", "x", outside},
 			} {
@@ -83,6 +84,16 @@ func TestListingsAreCutToTheFolderOfAnApplicationPassword(t *testing.T) {
 			}
 		}
 	}
+	for way, with := range d.waysIn(t, duraDoor, password) {
+		for path, want := range map[string]string{
+			"/durastore/spaces": `<spaces><space id="docs" /></spaces>`, "/durastore/docs": `<item>in/b.txt</item></space>`,
+		} {
+			r := d.answer(t, with(call{method: "GET", path: path}))
+			if r.status != 200 || !strings.Contains(r.body, want) || strings.Contains(r.body, "a.txt") {
+				t.Errorf("%s: %s is %d %q, want %q", way, path, r.status, r.body, want)
+			}
+		}
+	}
 	for way, with := range d.waysIn(t, davDoor, password) {
 		for path, want := range map[string][]string{
 			"/dav/": {"/dav/", "/dav/docs/"}, "/dav/docs/": {"/dav/docs/", "/dav/docs/in/"}, "/dav/docs/in/": {"/dav/docs/in/", "/dav/docs/in/b.txt"},
@@ -94,6 +105,19 @@ func TestListingsAreCutToTheFolderOfAnApplicationPassword(t *testing.T) {
 		}
 		if r := d.answer(t, with(call{method: "PROPFIND", path: "/dav/other/", headers: []string{"Depth: 0"}})); r.status != 404 {
 			t.Errorf("%s: another container is %d", way, r.status)
+		}
+	}
+}
+
+func TestDepotsAreNoAffairOfAnApplicationPassword(t *testing.T) {
+	d, password := limitedDoors(t, gateway.NewCredential{})
+	for _, c := range []call{
+		{method: "GET", path: "/depots"}, {method: "GET", path: "/depots/invitations"},
+		{method: "DELETE", path: "/depots/claims/1"}, {method: "PUT", path: "/depots/invitations/1"},
+	} {
+		c.basic = [2]string{"tester", password}
+		if r := d.answer(t, c); r.status != 403 {
+			t.Errorf("%s %s is %d %s, want 403", c.method, c.path, r.status, r.body)
 		}
 	}
 }

@@ -74,3 +74,15 @@ func TestAnApplicationPasswordIsHeldToItsFolderInThePast(t *testing.T) {
 		}
 	}
 }
+
+func TestNewContentHasNotTheTimeOfTheOld(t *testing.T) {
+	d := newDoors(t, gatewaytest.Options{})
+	d.ok(t, swiftDoor.call("tester", "PUT", "box", ""))
+	for _, where := range []door{swiftDoor, davDoor, duraDoor} {
+		d.ok(t, swiftDoor.call("tester", "PUT", "box/o", "old", "X-Object-Meta-Mtime: 1000000000"))
+		d.ok(t, where.call("tester", "PUT", "box/o", "new"))
+		if got := d.ok(t, davDoor.call("tester", "HEAD", "box/o", "")).header.Get("Last-Modified"); strings.Contains(got, "2001") {
+			t.Errorf("%s: new content of %s", where.name, got)
+		}
+	}
+}

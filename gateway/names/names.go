@@ -35,7 +35,7 @@ func Text(s string) error {
 // and not ending in a dot and digits (that spelling belongs to the further
 // stores of an account).
 func Account(name string) error {
-	if err := login(name, MaxAccount, "account"); err != nil {
+	if err := login(name, MaxAccount, "an account"); err != nil {
 		return err
 	}
 	if i := strings.LastIndexByte(name, '.'); i >= 0 && i < len(name)-1 && strings.Trim(name[i+1:], "0123456789") == "" {
@@ -46,7 +46,7 @@ func Account(name string) error {
 
 // User checks a login name: 1 to 128 bytes without control characters, comma,
 // slash and colon (which separate names in lists, paths and credentials).
-func User(name string) error { return login(name, MaxUser, "user") }
+func User(name string) error { return login(name, MaxUser, "a user") }
 
 func login(name string, limit int, what string) error {
 	if err := Text(name); err != nil {
@@ -54,15 +54,15 @@ func login(name string, limit int, what string) error {
 	}
 	switch {
 	case name == "":
-		return bad(errs.BadName, "a %s name cannot be empty", what)
+		return bad(errs.BadName, "%s name cannot be empty", what)
 	case len(name) > limit:
-		return bad(errs.NameTooLong, "a %s name has at most %d bytes", what, limit)
+		return bad(errs.NameTooLong, "%s name has at most %d bytes", what, limit)
 	case name == "." || name == "..":
-		return bad(errs.BadName, "a %s name cannot be a dot or two", what)
+		return bad(errs.BadName, "%s name cannot be a dot or two", what)
 	case strings.ContainsAny(name, ":/,") || hasControl(name):
-		return bad(errs.BadName, "a %s name holds no colon, slash, comma or control character", what)
+		return bad(errs.BadName, "%s name holds no colon, slash, comma or control character", what)
 	case strings.TrimSpace(name) != name:
-		return bad(errs.BadName, "a %s name does not begin or end with a blank", what)
+		return bad(errs.BadName, "%s name does not begin or end with a blank", what)
 	}
 	return nil
 }

@@ -37,8 +37,10 @@ const (
 	webNone = "&nbsp;"
 )
 
-// document is the page of a folder; folders stand before files.
+// document is the page of a folder; folders stand before files. The marker of
+// the folder itself is no entry of it.
 func (v *visit) document(prefix string, entries []gateway.Entry) document {
+	entries = slices.DeleteFunc(entries, func(e gateway.Entry) bool { return e.Subdir == "" && e.Object.Name == prefix })
 	title := v.r.URL.Path
 	if v.site.Label != "" {
 		title = v.site.Label + "/" + prefix
