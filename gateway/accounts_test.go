@@ -78,12 +78,12 @@ func TestOnlyAdministratorsMakeListAndDeleteAccounts(t *testing.T) {
 		if who == "tester6" {
 			kind = errs.Other
 			w.must(err)
-			_, err = a.Log(ctx, time.Time{}, 10)
+			_, _, err = a.Log(ctx, gateway.LogPage{Limit: 10})
 			w.must(err)
 			continue
 		}
 		wantKind(t, err, kind, errs.ReasonOf(err))
-		_, err = a.Log(ctx, time.Time{}, 10)
+		_, _, err = a.Log(ctx, gateway.LogPage{Limit: 10})
 		wantKind(t, err, kind, errs.ReasonOf(err))
 	}
 	if _, err := a.Get(w.Ctx("admin"), "new"); errs.Of(err) != errs.NotFound {
@@ -475,7 +475,7 @@ func TestAdministrationIsWrittenDown(t *testing.T) {
 	w.Clock.Advance(time.Second)
 	w.must(w.g.Accounts.NoteFailed(w.ctx, "account.delete", "test2", failed))
 	w.must(w.g.Accounts.NoteFailed(w.Ctx(""), "account.delete", "test2", failed))
-	list, err := w.g.Accounts.Log(w.Ctx("tester6"), time.Time{}, 3)
+	list, _, err := w.g.Accounts.Log(w.Ctx("tester6"), gateway.LogPage{Limit: 3})
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
@@ -485,7 +485,7 @@ func TestAdministrationIsWrittenDown(t *testing.T) {
 	if r := list[1]; r.Caller != auth.LocalUser || r.Address != "" || r.Method != "account.delete" || r.Target != "shop" || r.Result != "done" {
 		t.Errorf("%+v", r)
 	}
-	if list, err = w.g.Accounts.Log(w.Ctx("admin"), list[1].Time, 100); err != nil || len(list) != 8 {
+	if list, _, err = w.g.Accounts.Log(w.Ctx("admin"), gateway.LogPage{Before: list[1].Time, Limit: 100}); err != nil || len(list) != 8 {
 		t.Errorf("%+v %v", list, err)
 	}
 }
@@ -494,7 +494,7 @@ func TestFailuresOfOneCallerDoNotFillTheLog(t *testing.T) {
 	w := newWorld(t)
 	failed := w.g.Accounts.Delete(w.ctx, "test2")
 	count := func() (n int) {
-		list, err := w.g.Accounts.Log(w.Local(), time.Time{}, 1000)
+		list, _, err := w.g.Accounts.Log(w.Local(), gateway.LogPage{Limit: 1000})
 		w.must(err)
 		for _, l := range list {
 			if l.Caller == "tester" {

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"sync"
 	"time"
 
@@ -19,6 +21,13 @@ type AdminRecord struct {
 	Method  string // such as "account.delete"
 	Target  string // the account, user or key that it was about
 	Result  string // "done", or the kind of failure and its text
+}
+
+// LogPage asks for lines of the administrators' log.
+type LogPage struct {
+	Before time.Time // only lines before this moment; zero: all
+	Marker string    // what the page before returned; Before does not count then
+	Limit  int       // at most this many lines
 }
 
 // resultDone is the result of what was carried out.
@@ -82,20 +91,22 @@ func (a *Accounts) NoteFailed(ctx context.Context, method, target string, failur
 	})
 }
 
-// Log lists the administrators' log before a moment (zero: from now on back),
-// newest first, at most limit lines. Administrators and auditors only.
-func (a *Accounts) Log(ctx context.Context, before time.Time, limit int) ([]AdminRecord, error) {
+// Log returns a page of the administrators' log, newest first, and the marker
+// of the next one, "" where this is the last. Lines of one moment are never
+// lost between two pages. A marker that no page returned is Invalid.
+// Administrators and auditors only.
+func (a *Accounts) Log(ctx context.Context, page LogPage) (lines []AdminRecord, next string, err error) {
 	p := auth.PrincipalOf(ctx)
 	if !knowsAccounts(p) {
-		return nil, needAdmin(p)
+		return nil, "", needAdmin(p)
 	}
-	var at store.Stamp
-	if !before.IsZero() {
-		at = store.StampOf(before)
+	at, number, err := page.start()
+	if err != nil {
+		return nil, "", err
 	}
 	var list []store.AdminEntry
-	err := a.store.View(ctx, func(v *store.View) (err error) {
-		list, err = v.AdminLog(at, limit)
+	err = a.store.View(ctx, func(v *store.View) (err error) {
+		list, err = v.AdminLog(at, number, page.Limit)
 		return err
 	})
 	out := make([]AdminRecord, len(list))
@@ -104,5 +115,29 @@ func (a *Accounts) Log(ctx context.Context, before time.Time, limit int) ([]Admi
 			Time: e.Time.Time(), Caller: e.Caller, Address: e.Address, Method: e.Method, Target: e.Target, Result: e.Result,
 		}
 	}
-	return out, err
+	if n := len(list); n > 0 && n == page.Limit {
+		next = logMarker(list[n-1].Time, list[n-1].Number)
+	}
+	return out, next, err
+}
+
+// start is where a page begins: before a line, known by its time and number.
+func (page *LogPage) start() (store.Stamp, uint64, error) {
+	switch {
+	case page.Marker != "":
+		row, err := hex.DecodeString(page.Marker)
+		if err != nil || len(row) != 16 {
+			return 0, 0, errs.New("accounts.log", errs.Invalid, "", "The marker is none of this log.")
+		}
+		return store.Stamp(binary.BigEndian.Uint64(row)), binary.BigEndian.Uint64(row[8:]), nil
+	case page.Before.IsZero():
+		return 0, 0, nil
+	}
+	return store.StampOf(page.Before), 0, nil
+}
+
+// logMarker is the marker of the lines before one.
+func logMarker(at store.Stamp, number uint64) string {
+	row := binary.BigEndian.AppendUint64(nil, uint64(at))
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(row, number))
 }

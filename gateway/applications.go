@@ -103,6 +103,7 @@ func (a *Applications) Create(ctx context.Context, n NewApplication) (Applicatio
 		}
 		if err == nil {
 			tx.PutApplication(&record)
+			tx.AddAdminEntry(done(auth.PrincipalOf(ctx), record.Created, "application.create", n.ID))
 		}
 		return err
 	})
@@ -161,6 +162,7 @@ func (a *Applications) Delete(ctx context.Context, id string) error {
 		}
 		if err == nil {
 			tx.DeleteApplication(&record, now)
+			tx.AddAdminEntry(done(auth.PrincipalOf(ctx), now, "application.delete", id))
 		}
 		return err
 	})
@@ -203,6 +205,7 @@ func (a *Applications) IssueKey(ctx context.Context, id string, networks []strin
 		app.Keys = append(slices.Clone(app.Keys), record.Digest)
 		tx.PutApplication(&app)
 		tx.PutKey(&record)
+		tx.AddAdminEntry(done(auth.PrincipalOf(ctx), record.Created, "application.issue_key", id+" "+keyID(record.Digest)))
 		return nil
 	})
 	return key, fromKey(&record), err
@@ -216,6 +219,7 @@ func (a *Applications) RevokeKey(ctx context.Context, id, key string) (APIKey, e
 		return APIKey{}, err
 	}
 	var out APIKey
+	now := a.now()
 	err := a.store.Update(ctx, []store.Guard{store.LockApplication(id, false)}, func(tx *store.Tx) error {
 		_, keys, err := applicationWithKeys(&tx.View, id)
 		if err != nil {
@@ -227,6 +231,7 @@ func (a *Applications) RevokeKey(ctx context.Context, id, key string) (APIKey, e
 		}
 		found.Revoked = true
 		tx.PutKey(&found)
+		tx.AddAdminEntry(done(auth.PrincipalOf(ctx), now, "application.revoke_key", id+" "+keyID(found.Digest)))
 		out = fromKey(&found)
 		return nil
 	})

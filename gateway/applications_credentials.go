@@ -180,6 +180,7 @@ func (c *core) addCredential(tx *store.Tx, p auth.Principal, n *NewCredential, u
 	}
 	record.Container, record.Serial = container.ID, app.Serial
 	tx.PutCredential(record)
+	tx.AddAdminEntry(done(p, now, "app_password.create", u.Name+" "+record.Application+" "+record.ID))
 	return nil
 }
 
@@ -224,6 +225,7 @@ func (c *Credentials) Delete(ctx context.Context, user, id string) error {
 	if err != nil {
 		return err
 	}
+	now := c.now()
 	return c.store.Update(ctx, []store.Guard{store.LockUser(u.Name)}, func(tx *store.Tx) error {
 		list, err := tx.CredentialsOf(u.Name, maxCredentials)
 		if err != nil {
@@ -232,6 +234,7 @@ func (c *Credentials) Delete(ctx context.Context, user, id string) error {
 		for i := range list {
 			if list[i].ID == id {
 				tx.DeleteCredential(&list[i])
+				tx.AddAdminEntry(done(p, now, "app_password.delete", u.Name+" "+list[i].Application+" "+id))
 				return nil
 			}
 		}

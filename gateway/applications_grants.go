@@ -52,7 +52,7 @@ func (a *Applications) Use(ctx context.Context, id string) error {
 	case a.cfg.Consent && !app.FirstParty:
 		return errs.New("applications", errs.Forbidden, errs.ConsentNeeded, "The account has not allowed this application.")
 	}
-	return a.changeGrant(ctx, p.Account, id, func(g *store.Grant, _ *store.Application, known bool) error {
+	return a.changeGrant(ctx, p.Account, id, func(_ *store.Tx, g *store.Grant, _ *store.Application, known bool) error {
 		if known && g.Stopped {
 			return errStopped
 		}
@@ -139,7 +139,11 @@ func (a *Applications) setStopped(ctx context.Context, account, id string, stopp
 	if err := a.store.View(ctx, func(v *store.View) error { return a.mayAllow(v, p, account) }); err != nil {
 		return err
 	}
-	return a.changeGrant(ctx, account, id, func(g *store.Grant, app *store.Application, known bool) error {
+	now, method := a.now(), "grant.allow"
+	if stopped {
+		method = "grant.stop"
+	}
+	return a.changeGrant(ctx, account, id, func(tx *store.Tx, g *store.Grant, app *store.Application, known bool) error {
 		switch {
 		case stopped && app.FirstParty:
 			return errs.New("applications", errs.Forbidden, errs.FirstParty, "This application cannot be stopped.")
@@ -147,6 +151,7 @@ func (a *Applications) setStopped(ctx context.Context, account, id string, stopp
 			return errNoApplication
 		}
 		g.Stopped = stopped
+		tx.AddAdminEntry(done(p, now, method, account+" "+id))
 		return nil
 	})
 }
@@ -163,7 +168,7 @@ func (c *core) mayAllow(v *store.View, p auth.Principal, account string) error {
 
 // changeGrant writes what an account lets an application do; known tells that
 // there was a grant, else a new one is written.
-func (c *core) changeGrant(ctx context.Context, account, id string, change func(g *store.Grant, app *store.Application, known bool) error) error {
+func (c *core) changeGrant(ctx context.Context, account, id string, change func(tx *store.Tx, g *store.Grant, app *store.Application, known bool) error) error {
 	now := c.now()
 	guards := []store.Guard{store.LockAccount(account, true), store.LockApplication(id, true), store.LockGrant(account, id)}
 	return c.store.Update(ctx, guards, func(tx *store.Tx) error {
@@ -176,7 +181,7 @@ func (c *core) changeGrant(ctx context.Context, account, id string, change func(
 				return err
 			}
 		}
-		if err := change(&g, &app, known); err != nil {
+		if err := change(tx, &g, &app, known); err != nil {
 			return err
 		}
 		tx.PutGrant(&g)

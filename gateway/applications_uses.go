@@ -85,7 +85,7 @@ func (u *uses) flush(ctx context.Context) {
 }
 
 func (c *core) usedGrant(ctx context.Context, of used, at store.Stamp) error {
-	return c.changeGrant(ctx, of.account, of.application, func(g *store.Grant, _ *store.Application, known bool) error {
+	return c.changeGrant(ctx, of.account, of.application, func(_ *store.Tx, g *store.Grant, _ *store.Application, known bool) error {
 		if !known {
 			return errNoApplication
 		}

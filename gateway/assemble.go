@@ -46,7 +46,7 @@ func (o *Objects) BeginUpload(ctx context.Context, upload string) error {
 	container := Ref{Account: ref.Account, Container: ref.Container}
 	_, err = (&Trees{o.core}).Stat(ctx, container, NodeParts{})
 	if errs.ReasonOf(err) == errs.NoContainer {
-		_, err = (&Containers{o.core}).Create(ctx, container, ContainerChange{})
+		_, err = (&Containers{core: o.core}).Create(ctx, container, ContainerChange{})
 	}
 	if err != nil {
 		return err

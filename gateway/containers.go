@@ -10,7 +10,24 @@ import (
 )
 
 // Containers manages the containers of an account.
-type Containers struct{ *core }
+type Containers struct {
+	*core
+	logged bool // what is made and deleted is a line of the administrators' log
+}
+
+// Logged returns the same containers for calls of administration: what they
+// make and delete is written to the administrators' log as well, in the same
+// transaction. Calls of other doors are not: the audit of each container tells
+// of them.
+func (c *Containers) Logged() *Containers { return &Containers{core: c.core, logged: true} }
+
+// note adds the line of a change to the administrators' log, where these
+// containers are logged.
+func (c *Containers) note(tx *store.Tx, p auth.Principal, now store.Stamp, method string, ref Ref) {
+	if c.logged {
+		tx.AddAdminEntry(done(p, now, method, ref.Account+"/"+ref.Container))
+	}
+}
 
 // ContainerChange is merged into a container: an empty value removes.
 type ContainerChange struct {
@@ -96,6 +113,7 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 			return false, err
 		}
 		err = c.store.Update(ctx, createGuards(ref, id, depot), func(tx *store.Tx) error {
+			c.note(tx, p, now, "container.create", ref)
 			return c.create(tx, p, ref, id, depot, change, now)
 		})
 		if errs.Of(err) == errs.Exists {
@@ -249,6 +267,7 @@ func (c *Containers) Delete(ctx context.Context, ref Ref) error {
 	}
 	p := auth.PrincipalOf(ctx)
 	return c.detach(ctx, p, ref, func(tx *store.Tx, s *scope, now store.Stamp) error {
+		c.note(tx, p, now, "container.delete", ref)
 		if s.container.HasSnapshots() {
 			return errs.New("containers", errs.Conflict, errs.NotEmpty, "Destroy the snapshots before the container.")
 		}

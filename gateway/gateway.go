@@ -172,7 +172,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	c.jobs = startJobs(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{core: c, noted: newNotes()},
-		Containers: &Containers{c},
+		Containers: &Containers{core: c},
 		Objects:    &Objects{c},
 		Trees:      &Trees{c},
 		Depots:     &Depots{c},

@@ -142,7 +142,7 @@ func (s *Spaces) ensureAdminSpace(ctx context.Context, account, user string) err
 	if err != nil || at.container.ID != 0 {
 		return err
 	}
-	_, err = (&Containers{s.core}).Create(asSystem(ctx, account, user), ref, ContainerChange{})
+	_, err = (&Containers{core: s.core}).Create(asSystem(ctx, account, user), ref, ContainerChange{})
 	return err
 }
 

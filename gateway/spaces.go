@@ -48,7 +48,7 @@ func (s *Spaces) Create(ctx context.Context, ref Ref) (created bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	return (&Containers{s.core}).Create(ctx, ref, change)
+	return (&Containers{core: s.core}).Create(ctx, ref, change)
 }
 
 // mayCreate refuses callers who may not make a container, or who may not own

@@ -14,6 +14,7 @@ import (
 // deleted an account, a user or a key, or tried to. Entries are never changed.
 type AdminEntry struct {
 	Time    Stamp  // from the key
+	Number  uint64 // from the key; tells lines of one moment apart
 	Caller  string // login name
 	Address string // "" for the machine itself
 	Method  string // such as "account.delete"
@@ -45,7 +46,7 @@ func decodeAdminEntry(row, value []byte) (e AdminEntry, err error) {
 	if len(row) != 16 {
 		return e, errors.New("store: a row of the administrators' log has 16 bytes")
 	}
-	e.Time = Stamp(binary.BigEndian.Uint64(row))
+	e.Time, e.Number = Stamp(binary.BigEndian.Uint64(row)), binary.BigEndian.Uint64(row[8:])
 	e.unknown, err = record.Decode(value, func(f record.Field) bool {
 		switch f.Tag {
 		case 1:
@@ -67,7 +68,7 @@ func decodeAdminEntry(row, value []byte) (e AdminEntry, err error) {
 }
 
 // AddAdminEntry writes a line of the administrators' log, in the transaction
-// of what it tells.
+// of what it tells, under a number of the transaction's choice.
 func (tx *Tx) AddAdminEntry(e AdminEntry) {
 	for _, text := range []*string{&e.Target, &e.Result} {
 		if len(*text) > maxAdminText {
@@ -78,11 +79,13 @@ func (tx *Tx) AddAdminEntry(e AdminEntry) {
 }
 
 // AdminLog lists the lines of the administrators' log before a moment, newest
-// first, at most limit. 0 begins with the newest.
-func (v *View) AdminLog(before Stamp, limit int) ([]AdminEntry, error) {
+// first, at most limit. Of the moment itself it lists the lines whose numbers
+// are smaller than the given one, so that the time and number of a page's last
+// line lead to the next page; 0 and 0 begin with the newest.
+func (v *View) AdminLog(before Stamp, number uint64, limit int) ([]AdminEntry, error) {
 	r := kv.Range{Table: tableAdminLog, Reverse: true}
 	if before > 0 {
-		r.To = u64(uint64(before))
+		r.To = append(u64(uint64(before)), u64(number)...)
 	}
 	page, err := v.r.Scan(r, limit)
 	if err != nil {

@@ -241,6 +241,9 @@ func (p *program) deleteAccount(ctx context.Context, out *output, name string) e
 	return out.print(gone, nil)
 }
 
+// maxLogPage is the longest page of system.log.
+const maxLogPage = 1000
+
 func (p *program) accountLog(out *output) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
@@ -248,18 +251,29 @@ func (p *program) accountLog(out *output) *cobra.Command {
 		Short: "List who administered what, newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var page admin.Log
-			if err := p.administer(cmd.Context(), admin.MethodLog, admin.LogPage{Limit: limit}, &page); err != nil {
-				return err
+			if limit < 1 {
+				return errUsage{errors.New("--limit is at least 1")}
 			}
-			return out.print(page.Lines, func(t *table) {
+			lines := []admin.LogLine{}
+			for page := (admin.Log{}); ; {
+				ask := admin.LogPage{Marker: page.Marker, Limit: min(limit-len(lines), maxLogPage)}
+				page = admin.Log{}
+				if err := p.administer(cmd.Context(), admin.MethodLog, ask, &page); err != nil {
+					return err
+				}
+				lines = append(lines, page.Lines...)
+				if page.Marker == "" || len(lines) == limit {
+					break
+				}
+			}
+			return out.print(lines, func(t *table) {
 				t.line("TIME", "CALLER", "FROM", "METHOD", "TARGET", "RESULT")
-				for _, l := range page.Lines {
+				for _, l := range lines {
 					t.line(day(l.Time), l.Caller, orDash(l.Address), l.Method, l.Target, l.Result)
 				}
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 50, "how many lines, 1 to 1000")
+	cmd.Flags().IntVar(&limit, "limit", 50, "how many lines")
 	return cmd
 }

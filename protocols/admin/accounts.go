@@ -273,6 +273,7 @@ func (f *Face) listAccounts(ctx context.Context, p Page) (Accounts, error) {
 // LogPage is what system.log takes: lines before a moment, newest first.
 type LogPage struct {
 	Before time.Time `json:"before,omitzero"`
+	Marker string    `json:"marker,omitempty"` // of the page before; "before" does not count then
 	Limit  int       `json:"limit,omitempty"` // 1 to 1,000; default 1,000
 }
 
@@ -286,9 +287,10 @@ type LogLine struct {
 	Result  string    `json:"result"`
 }
 
-// Log is the answer of system.log.
+// Log is the answer of system.log. Marker is there when more may follow.
 type Log struct {
-	Lines []LogLine `json:"lines"`
+	Lines  []LogLine `json:"lines"`
+	Marker string    `json:"marker,omitempty"`
 }
 
 func (f *Face) log(ctx context.Context, p LogPage) (Log, error) {
@@ -296,8 +298,8 @@ func (f *Face) log(ctx context.Context, p LogPage) (Log, error) {
 	if err != nil {
 		return Log{}, err
 	}
-	list, err := f.deps.Accounts.Log(ctx, p.Before, limit)
-	out := Log{Lines: make([]LogLine, len(list))}
+	list, next, err := f.deps.Accounts.Log(ctx, gateway.LogPage{Before: p.Before, Marker: p.Marker, Limit: limit})
+	out := Log{Lines: make([]LogLine, len(list)), Marker: next}
 	for i, r := range list {
 		out.Lines[i] = LogLine(r)
 	}

@@ -26,12 +26,12 @@ type MadeContainer struct {
 }
 
 func (f *Face) createContainer(ctx context.Context, n ContainerName) (MadeContainer, error) {
-	created, err := f.deps.Containers.Create(ctx, n.ref(ctx), gateway.ContainerChange{})
+	created, err := f.deps.Containers.Logged().Create(ctx, n.ref(ctx), gateway.ContainerChange{})
 	return MadeContainer{n.Container, created}, err
 }
 
 func (f *Face) deleteContainer(ctx context.Context, n ContainerName) (Deleted, error) {
-	return Deleted{true}, f.deps.Containers.Delete(ctx, n.ref(ctx))
+	return Deleted{true}, f.deps.Containers.Logged().Delete(ctx, n.ref(ctx))
 }
 
 // ContainerPage is what container.list takes.
