@@ -274,7 +274,7 @@ func (f *Face) listAccounts(ctx context.Context, p Page) (Accounts, error) {
 type LogPage struct {
 	Before time.Time `json:"before,omitzero"`
 	Marker string    `json:"marker,omitempty"` // of the page before; "before" does not count then
-	Limit  int       `json:"limit,omitempty"` // 1 to 1,000; default 1,000
+	Limit  int       `json:"limit,omitempty"`  // 1 to 1,000; default 1,000
 }
 
 // LogLine is one line of the administrators' log.
