@@ -303,6 +303,37 @@ func (c *core) removeChunked(tx *store.Tx, p auth.Principal, s *scope, n *node, 
 	return c.forgetPath(tx, s.container.ID, n.path)
 }
 
+// clearChunks removes what has the names that the rows of a chunked file are
+// carried to: files of their own, where no manifest joins them.
+func (w *transfer) clearChunks(tx *store.Tx, n *node, d *scope, target string, rows []store.Object) error {
+	there, found := make([]store.Object, len(rows)), make([]bool, len(rows))
+	b := tx.Batch()
+	for i := range rows {
+		b.Object(d.container.ID, target+rows[i].Name[len(n.path):], &there[i], &found[i])
+	}
+	if err := b.Do(); err != nil {
+		return err
+	}
+	for i := range there {
+		if !found[i] {
+			continue
+		}
+		if !there[i].Expired(w.now) {
+			if !w.opt.Overwrite {
+				return errs.New("trees", errs.Precondition, "", "Chunks of the destination exist.")
+			}
+			if err := w.holdsLocks(&tx.View, w.p, d, there[i].Name, true, w.opt.Conditions.Tokens, w.now); err != nil {
+				return err
+			}
+		}
+		tx.DeleteObject(&d.container, &there[i], w.now)
+		if err := w.forgetPath(tx, d.container.ID, there[i].Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // replaceChunked makes place for a plain file that a drive puts where a
 // chunked one is. It needs the container's exclusive lock.
 func (w *put) replaceChunked(tx *store.Tx, strong bool) error {

@@ -84,3 +84,17 @@ func TestAFileThatReplacesChunksHoldsTheLocksOfAllOfThem(t *testing.T) {
 	}
 	w.counts("c")
 }
+
+// Chunks that are left of another file are replaced like any file.
+func TestAFileInChunksReplacesChunksThatAreInItsWay(t *testing.T) {
+	w := chunkedWorld(t)
+	w.put("h.dura-chunk-0001", "left over")
+	_, err := w.g.Trees.Copy(w.ctx, ref("c", "f"), ref("c", "h"), gateway.TreeOptions{})
+	wantKind(t, err, errs.Precondition, "")
+	_, err = w.g.Trees.Copy(w.ctx, ref("c", "f"), ref("c", "h"), gateway.TreeOptions{Overwrite: true})
+	w.must(err)
+	_, content, err := w.g.Trees.Open(w.ctx, ref("c", "h"), gateway.Conditions{})
+	w.must(err)
+	content.Close()
+	w.counts("c")
+}

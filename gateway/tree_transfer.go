@@ -201,7 +201,7 @@ func (w *transfer) run(tx *store.Tx, strong bool) (created bool, err error) {
 	if err := w.mayTransfer(tx, &s, &n, &d, &existing, ok); err != nil {
 		return false, err
 	}
-	if w.src.Object == "" && w.dst.Object == "" && w.move && w.src.Account == w.dst.Account {
+	if w.renames() {
 		return !ok, w.rename(tx, &s, &d, ok)
 	}
 	if err := w.clear(tx, &d, &existing, ok, strong); err != nil {
@@ -221,6 +221,9 @@ func (w *transfer) source(tx *store.Tx) (scope, node, error) {
 	case w.move && w.src.Object == "":
 		if err = s.mayOwn(w.p); err == nil {
 			err = keepSnapshots(&s)
+		}
+		if err == nil && !w.renames() {
+			err = keepVersions(tx, &s)
 		}
 	case w.move:
 		err = s.mayWrite(w.p)
@@ -250,7 +253,10 @@ func (w *transfer) destination(tx *store.Tx) (d scope, n node, ok bool, err erro
 		if err := d.mayOwn(w.p); err != nil {
 			return d, node{}, false, err
 		}
-		return d, node{kind: NodeContainer}, true, keepSnapshots(&d)
+		if err = keepSnapshots(&d); err == nil {
+			err = keepVersions(tx, &d)
+		}
+		return d, node{kind: NodeContainer}, true, err
 	}
 	if err := d.mayWrite(w.p); err != nil {
 		return d, node{}, false, err
@@ -282,6 +288,11 @@ func (w *transfer) mayTransfer(tx *store.Tx, s *scope, n *node, d *scope, existi
 		return nil
 	}
 	return w.holdsTree(&tx.View, w.p, d, existing.path, tokens, w.now)
+}
+
+// renames tells that a container gets another name in its account.
+func (w *transfer) renames() bool {
+	return w.src.Object == "" && w.dst.Object == "" && w.move && w.src.Account == w.dst.Account
 }
 
 // rename gives a container another name: one row, whatever it holds.
@@ -383,6 +394,9 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 	switch {
 	case n.chunks != nil:
 		if objects, err = w.chunkRows(&tx.View, s.container.ID, n); err != nil {
+			return err
+		}
+		if err := w.clearChunks(tx, n, d, target, objects); err != nil {
 			return err
 		}
 	case n.kind == NodeFile:

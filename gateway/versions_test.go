@@ -523,3 +523,26 @@ func TestASpaceIsNotDeletedWithItsVersions(t *testing.T) {
 	}
 	w.must(w.g.Spaces.Delete(w.ctx, ref("c", "")))
 }
+
+// A container that is replaced or dissolved by a drive would take the versions
+// of its files along; one that gets another name keeps them.
+func TestMovesOfContainersNeverLoseVersions(t *testing.T) {
+	w := versioned(t)
+	w.store("a", "one")
+	w.store("a", "two")
+	w.container("other")
+	replace := gateway.TreeOptions{Overwrite: true}
+	_, err := w.g.Trees.Move(w.ctx, ref("other", ""), ref("c", ""), replace)
+	wantKind(t, err, errs.Forbidden, errs.HasVersions)
+	_, err = w.g.Trees.Copy(w.ctx, ref("other", ""), ref("c", ""), replace)
+	wantKind(t, err, errs.Forbidden, errs.HasVersions)
+	_, err = w.g.Trees.Move(w.ctx, ref("c", ""), ref("other", "folder"), replace)
+	wantKind(t, err, errs.Forbidden, errs.HasVersions)
+	w.equal(w.versions(gateway.VersionOptions{}), "a 3*", "a 3")
+	_, err = w.g.Trees.Move(w.ctx, ref("c", ""), ref("renamed", ""), gateway.TreeOptions{})
+	w.must(err)
+	_, list, err := w.g.Objects.ListVersions(w.ctx, ref("renamed", ""), gateway.VersionOptions{ListOptions: gateway.ListOptions{Limit: 10}})
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d versions are left (%v)", len(list), err)
+	}
+}
