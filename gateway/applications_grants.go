@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -177,6 +178,10 @@ func (c *core) changeGrant(ctx context.Context, account, id string, change func(
 			return err
 		}
 		if !known {
+			// Nothing may be left for who gets the name of a deleted account.
+			if of, found, err := tx.Account(account); err != nil || !found || of.State == store.AccountDeleted {
+				return cmp.Or(err, error(errNoApplication))
+			}
 			if g, err = newGrant(tx, account, &app, now); err != nil {
 				return err
 			}

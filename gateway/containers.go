@@ -89,9 +89,6 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 		return false, err
 	}
 	p, now := auth.PrincipalOf(ctx), c.now()
-	if err := c.ensureStore(ctx, ref.Account); err != nil {
-		return false, err
-	}
 	id, err := c.store.NewID()
 	if err != nil {
 		return false, err
@@ -109,6 +106,9 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 			return false, err
 		}
 		depot, err := c.depotFor(ctx, p, ref.Account)
+		if err == nil {
+			err = c.ensureStore(ctx, ref.Account)
+		}
 		if err != nil {
 			return false, err
 		}

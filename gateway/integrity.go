@@ -217,6 +217,10 @@ func (s *Spaces) keepReport(ctx context.Context, id uint64, to Ref, out *store.I
 	var stale []string
 	err := s.store.Update(ctx, []store.Guard{store.LockContainer(id, true)}, func(tx *store.Tx) error {
 		stale = nil
+		if _, found, err := tx.Container(id); err != nil || !found {
+			stale = []string{to.Object} // gone meanwhile: nothing of it is kept
+			return err
+		}
 		before, _, err := tx.Integrity(id)
 		if err != nil {
 			return err

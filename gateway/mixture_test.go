@@ -230,6 +230,21 @@ func (m *mixture) pass(t *rapid.T) {
 	}
 }
 
+// removeAll removes all containers with their snapshots and versions, as the
+// operator of the depot API does.
+func (m *mixture) removeAll(t *rapid.T) {
+	ctx := m.Operator()
+	spaces, err := m.g.Depots.Spaces(ctx, "tester", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range spaces {
+		if err := m.g.Depots.DeleteSpaces(ctx, "tester", s.Depot, []uint64{s.ID}, gateway.DepotCall{Command: "delete"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // play plays one sequence and looks at what is left.
 func (m *mixture) play(t *rapid.T, tb testing.TB) {
 	t.Repeat(map[string]func(*rapid.T){
@@ -237,16 +252,7 @@ func (m *mixture) play(t *rapid.T, tb testing.TB) {
 		"copy": m.copy, "transfer": m.transfer, "transfer more": m.transfer, "past": m.past, "snapshot": m.snapshot, "mode": m.mode, "pass": m.pass,
 	})
 	sound(t, tb, m.Store)
-	for _, c := range []string{"c", "k", "kept", "clone"} {
-		at := ref(c, "")
-		if err := m.g.Spaces.Delete(m.w.ctx, at); errs.ReasonOf(err) != errs.NoContainer && errs.ReasonOf(err) != errs.HasSnapshots {
-			m.tell(t, "remove "+c, err)
-		}
-		for _, name := range []string{"s1", "s2"} {
-			m.tell(t, "destroy "+name, m.g.Snapshots.Destroy(m.w.ctx, at, name))
-		}
-		m.tell(t, "remove "+c, m.g.Spaces.Delete(m.w.ctx, at))
-	}
+	m.removeAll(t)
 	sound(t, tb, m.Store)
 	if n, err := m.Store.ContentCount(tb.Context()); err != nil || n != 0 {
 		t.Fatalf("%d contents are left of nothing (%v)", n, err)

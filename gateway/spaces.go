@@ -64,11 +64,10 @@ func (s *Spaces) mayCreate(ctx context.Context, p auth.Principal, ref Ref) error
 			return err
 		}
 	}
-	if err := s.ensureStore(ctx, ref.Account); err != nil {
+	if _, err := s.depotFor(ctx, p, ref.Account); err != nil {
 		return err
 	}
-	_, err := s.depotFor(ctx, p, ref.Account)
-	return err
+	return s.ensureStore(ctx, ref.Account)
 }
 
 // spacesPage is how many containers are looked at in one step.
@@ -81,12 +80,14 @@ func (s *Spaces) List(ctx context.Context, account string) ([]string, error) {
 	out := []string{}
 	for marker := ""; ; {
 		var n int
+		var page []string
 		err := s.store.View(ctx, func(v *store.View) error {
-			a, found, err := v.Account(account)
+			page, n = nil, 0
+			of, found, err := v.Account(account)
 			if err != nil || !found {
 				return err
 			}
-			if err := usable(p, &a); err != nil {
+			if err := usable(p, &of); err != nil {
 				return err
 			}
 			list, err := containersOf(v, p, account, store.Query{Marker: marker, Limit: spacesPage})
@@ -94,8 +95,10 @@ func (s *Spaces) List(ctx context.Context, account string) ([]string, error) {
 				return err
 			}
 			marker = list[n-1].Container.Name
-			return s.listable(v, p, list, func(name string) { out = append(out, name) })
+			page, err = s.listable(v, p, &of, list)
+			return err
 		})
+		out = append(out, page...)
 		if err != nil {
 			return nil, err
 		}
@@ -123,26 +126,28 @@ func member(p auth.Principal, account string) bool {
 	return p.User != "" && p.Account == homeAccount(account) || accountAccess(p, account).List
 }
 
-// listable passes on the names of those containers that the caller may list.
-func (s *Spaces) listable(v *store.View, p auth.Principal, list []store.NamedContainer, add func(string)) error {
+// listable returns the names of those containers of an account that the caller
+// may list.
+func (s *Spaces) listable(v *store.View, p auth.Principal, of *store.Account, list []store.NamedContainer) (names []string, err error) {
 	depots, found := make([]store.Depot, len(list)), make([]bool, len(list))
 	b := v.Batch()
 	for i := range list {
 		b.Depot(list[i].Container.Depot, &depots[i], &found[i])
 	}
 	if err := b.Do(); err != nil {
-		return err
+		return nil, err
 	}
 	for i := range list {
-		at := scope{container: list[i].Container, depot: depots[i], hasDepot: found[i]}
-		if err := at.grant(p, Ref{Account: at.container.Account, Container: at.container.Name}); err != nil {
-			return err
-		}
-		if at.access.List || at.wayOpen {
-			add(at.container.Name)
+		at := scope{account: *of, container: list[i].Container, depot: depots[i], hasDepot: found[i]}
+		switch err := at.grant(p, Ref{Account: at.container.Account, Container: at.container.Name}); {
+		case errs.ReasonOf(err) == errs.OutOfScope:
+		case err != nil:
+			return nil, err
+		case at.access.List || at.wayOpen:
+			names = append(names, at.container.Name)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // Get returns a space for a caller who may list it.

@@ -79,7 +79,10 @@ func (a *Accounts) AddUser(ctx context.Context, u NewUser) error {
 	if err := mayAddUser(p, &u); err != nil {
 		return err
 	}
-	return a.addUserWith(ctx, p, u, func(_ *store.Tx, record *store.Account, _ bool, _ store.Stamp) error {
+	return a.addUserWith(ctx, p, u, func(_ *store.Tx, record *store.Account, found bool, _ store.Stamp) error {
+		if !found && !isAdmin(p) {
+			return needAdmin(p) // the owner's account is gone: it is not made again
+		}
 		return usable(p, record)
 	})
 }

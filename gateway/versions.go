@@ -136,10 +136,10 @@ func (c *core) popVersion(tx *store.Tx, s *scope, old *store.Object, p auth.Prin
 		tx.DeleteObject(&bare, old, at)
 		return false, nil
 	}
-	if !c.mayWriteArchive(tx, s, p) {
+	version := list[0]
+	if !c.mayWriteArchive(tx, s, p, version.Name) {
 		return false, refuse(p)
 	}
-	version := list[0]
 	tx.DeleteObject(&bare, old, at)
 	if version.ContentType == store.DeletedType && version.Content.Size == 0 {
 		tx.DeleteObject(archive, &version, version.Timestamp.After(at))
@@ -152,17 +152,18 @@ func (c *core) popVersion(tx *store.Tx, s *scope, old *store.Object, p auth.Prin
 	return true, nil
 }
 
-// mayWriteArchive tells whether the caller may change objects in the archive.
-func (c *core) mayWriteArchive(tx *store.Tx, s *scope, p auth.Principal) bool {
+// mayWriteArchive tells whether the caller may change an object in the archive.
+func (c *core) mayWriteArchive(tx *store.Tx, s *scope, p auth.Principal, name string) bool {
 	if p.Grant != nil {
 		return p.Grant.Wide && p.Grant.Write
 	}
-	archive := s.container.Archive
-	if p.Scope != nil && p.Scope.Container != 0 && (p.Scope.Container != archive.ID || p.Scope.Prefix != "") {
+	at := scope{account: s.account, container: *s.container.Archive, readOnly: s.readOnly}
+	var err error
+	if at.depot, at.hasDepot, err = tx.Depot(at.container.Depot); err != nil {
 		return false
 	}
-	depot, found, err := tx.Depot(archive.Depot)
-	return err == nil && containerAccess(p, archive, &depot, found).Write
+	err = at.grant(p, Ref{Account: at.container.Account, Container: at.container.Name, Object: name})
+	return err == nil && at.mayWrite(p) == nil
 }
 
 // markMissing notes the deletion of an object that is not there, in a
