@@ -128,6 +128,7 @@ func TestStoreOverEveryEngine(t *testing.T) {
 		"DepotsKeepListsAndLog":                    depotsKeep,
 		"DetachedContainerIsReapedWithItsContent":  detachAndReap,
 		"StoreOutlivesItsEngine":                   outlives,
+		"UpgradeCountsWhatAnOlderFormatDidNot":     upgradeCounts,
 		"LargeUploadIsStreamedToABlob":             largeUpload,
 		"RefusedUpdateChangesNothing":              refusedUpdate,
 		"ListingsPageAndRollUp":                    listings,

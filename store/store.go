@@ -23,8 +23,10 @@ import (
 	"entrepot/store/kv"
 )
 
-// Format is the number of the layout that this program reads and writes.
-const Format = 1
+// Format is the number of the layout that this program reads and writes. 1: the
+// first one; 2: every object that only marks a folder is counted. Open upgrades
+// older ones.
+const Format = 2
 
 // DefaultInlineLimit is the number of bytes up to which content lives in the
 // engine, where a PUT is one transaction and nothing else.
@@ -86,7 +88,8 @@ type Store struct {
 
 // Open opens the store in an engine, which is initialised when it is empty,
 // and begins its background work. Closing the Store does not close engine and
-// blobs. It fails when the engine holds another format.
+// blobs. A store of an older format is upgraded first; one of a newer format is
+// refused.
 func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) (*Store, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -179,8 +182,8 @@ func (s *Store) initialise(ctx context.Context) error {
 			format = strconv.Itoa(Format)
 		}
 	}
-	if format != strconv.Itoa(Format) {
-		return fmt.Errorf("store: the data directory has format %q, this program knows format %d", format, Format)
+	if err := s.upgrade(ctx, format); err != nil {
+		return err
 	}
 	if at, err := strconv.ParseInt(strings.TrimSpace(mark), 10, 64); err == nil {
 		s.clock.raise(Stamp(at).Time())
