@@ -156,10 +156,7 @@ func (a *Accounts) SetProperties(ctx context.Context, name string, changes Prope
 func (a *Accounts) Update(ctx context.Context, name string, change AccountChange) error {
 	p, now := auth.PrincipalOf(ctx), a.now()
 	defer a.users.purge() // whatever the outcome: it may be unknown
-	guards := []store.Guard{store.LockAccount(name, false)}
-	if change.State != "" {
-		guards = append(append(guards, store.LockAdministrators()), lockStores(name)...)
-	}
+	guards := append(change.stateGuards(name), store.LockAccount(name, false))
 	return a.store.Update(ctx, guards, func(tx *store.Tx) error {
 		record, access, err := a.loadAccount(&tx.View, p, name)
 		if err != nil {
@@ -175,20 +172,34 @@ func (a *Accounts) Update(ctx context.Context, name string, change AccountChange
 		if err := settled.apply(&record); err != nil {
 			return err
 		}
-		if settled.State == AccountSuspended {
-			if err := accountNotNeeded(&tx.View, name); err != nil {
-				return err
-			}
-		}
 		tx.PutAccount(&record)
 		tx.AddAdminEntry(done(p, now, "account.update", name))
-		if settled.State == "" {
-			return nil
+		return settled.spread(tx, &record)
+	})
+}
+
+// stateGuards are the locks of a change of state besides that of the account.
+func (ch *AccountChange) stateGuards(name string) []store.Guard {
+	if ch.State == "" {
+		return nil
+	}
+	return append(lockStores(name), store.LockAdministrators())
+}
+
+// spread carries a change of state to the further stores of the account, and
+// refuses to close the account that is needed to administer.
+func (ch *AccountChange) spread(tx *store.Tx, record *store.Account) error {
+	if ch.State == AccountSuspended {
+		if err := accountNotNeeded(&tx.View, record.Name); err != nil {
+			return err
 		}
-		return eachStore(tx, name, func(s *store.Account) {
-			s.State = record.State
-			tx.PutAccount(s)
-		})
+	}
+	if ch.State == "" {
+		return nil
+	}
+	return eachStore(tx, record.Name, func(s *store.Account) {
+		s.State = record.State
+		tx.PutAccount(s)
 	})
 }
 
@@ -208,7 +219,7 @@ func (a *Accounts) Create(ctx context.Context, name string, change AccountChange
 		return false, err
 	}
 	defer a.users.purge()
-	guards := []store.Guard{store.LockAccount(name, false), store.LockSequence(store.SequenceDepot)}
+	guards := append(change.stateGuards(name), store.LockAccount(name, false), store.LockSequence(store.SequenceDepot))
 	err = a.withNewDepot(ctx, guards, 0, func(tx *store.Tx, depot uint64) error {
 		record, found, err := tx.Account(name)
 		if err != nil {
@@ -231,7 +242,7 @@ func (a *Accounts) Create(ctx context.Context, name string, change AccountChange
 		}
 		tx.PutAccount(&record)
 		tx.AddAdminEntry(done(p, now, method, name))
-		return nil
+		return change.spread(tx, &record)
 	})
 	return created && err == nil, err
 }

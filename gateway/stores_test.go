@@ -189,3 +189,62 @@ func TestStoresGoWithTheirAccount(t *testing.T) {
 		t.Errorf("check: %+v, %v", r, err)
 	}
 }
+
+// What closes an account closes its stores: the public spaces in them, and
+// what its own users see there. Opened again, all is as before; a store that
+// is begun while the account is closed is closed as well.
+func TestSuspendedAccountClosesItsStores(t *testing.T) {
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Config: gateway.Config{Stores: []gateway.StoreInfo{{ID: 1}, {ID: 2}, {ID: 3}}}})
+	g, admin := f.Gateway, f.Ctx("admin")
+	public := ".r:*,.rlistings"
+	at := func(account string) gateway.Ref {
+		return gateway.Ref{Account: account, Container: "space", Object: "a"}
+	}
+	fill := func(user, account string) {
+		ref := at(account)
+		if _, err := g.Containers.Create(f.Ctx(user), ref, gateway.ContainerChange{ReadACL: &public}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Objects.Put(f.Ctx(user), ref, strings.NewReader("x"), gateway.PutOptions{Item: true, Size: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head := func(user, account string) error {
+		_, err := g.Objects.Head(f.Ctx(user), at(account), gateway.Conditions{})
+		return err
+	}
+	fill("tester", "test")
+	fill("tester", "test.2")
+	if err := head("", "test.2"); err != nil {
+		t.Fatalf("public before: %v", err)
+	}
+	if err := g.Accounts.Update(admin, "test", gateway.AccountChange{State: gateway.AccountSuspended}); err != nil {
+		t.Fatal(err)
+	}
+	fill("admin", "test.3")
+	for _, account := range []string{"test", "test.2", "test.3"} {
+		wantKind(t, head("", account), errs.Unauthenticated, "")
+		wantKind(t, head("tester", account), errs.Forbidden, errs.Suspended)
+		if err := head("admin", account); err != nil {
+			t.Errorf("an administrator in %s: %v", account, err)
+		}
+		if _, err := g.Spaces.List(f.Ctx(""), account); errs.Of(err) != errs.Unauthenticated {
+			t.Errorf("spaces of %s for everybody: %v", account, err)
+		}
+	}
+	// Making an account that is there changes it, its state as well.
+	if _, err := g.Accounts.Create(admin, "test", gateway.AccountChange{State: gateway.AccountActive}); err != nil {
+		t.Fatal(err)
+	}
+	for _, account := range []string{"test", "test.2", "test.3"} {
+		if err := head("", account); err != nil {
+			t.Errorf("public in %s afterwards: %v", account, err)
+		}
+	}
+	if err := g.Accounts.Delete(admin, "test"); err != nil {
+		t.Fatal(err)
+	}
+	for _, account := range []string{"test", "test.2", "test.3"} {
+		wantKind(t, head("", account), errs.Unauthenticated, "")
+	}
+}
