@@ -156,11 +156,12 @@ func (c *core) lookupChunked(v *store.View, id uint64, path string, now store.St
 }
 
 // consistsOf tells whether the node is a chunked file of which the object of a
-// name is a part.
+// name is a part, be it that a folder shares that name.
 func (n *node) consistsOf(name string) bool {
 	if n.chunks == nil {
 		return false
 	}
+	name = strings.TrimSuffix(name, "/")
 	base, i, ok := splitChunk(name)
 	return name == n.chunks.Name || ok && base == n.path && int64(i) < n.chunks.Chunked.Count
 }

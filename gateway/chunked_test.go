@@ -56,6 +56,15 @@ func TestAFileInChunksIsNotReplacedByItsOwnParts(t *testing.T) {
 	}
 }
 
+// A folder that shares its name with a chunk is carried together with that.
+func TestAFolderThatSharesAChunksNameDoesNotReplaceTheFile(t *testing.T) {
+	w := chunkedWorld(t)
+	w.put("f.dura-chunk-0000/x", "x")
+	_, err := w.g.Trees.Move(w.ctx, ref("c", "f.dura-chunk-0000"), ref("c", "f"), gateway.TreeOptions{Overwrite: true})
+	wantKind(t, err, errs.Forbidden, errs.Nested)
+	w.counts("c")
+}
+
 // A manifest that is carried alone keeps its text, and is the manifest of no
 // other file.
 func TestAManifestOfChunksCarriedAloneIsAPlainFile(t *testing.T) {
