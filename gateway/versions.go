@@ -90,14 +90,26 @@ func (s *scope) archiveGuards(row *store.Object) []store.Guard {
 	return append(guards, store.LocksOfWrite(a.ID, store.ArchiveName(row.Name, row.Timestamp), false)...)
 }
 
-// keepsOld tells whether the bytes of a replaced row stay: in the container
-// itself, and in the account as a whole.
-func (s *scope) keepsOld(row *store.Object, now store.Stamp) (here, somewhere bool) {
-	if row == nil || row.Expired(now) {
-		return false, false
+// keptOld counts the places that keep a row that is replaced, and so its bytes:
+// here among what the container counts, and elsewhere in its depot and account,
+// in the archive and in the history that snapshots show.
+func (s *scope) keptOld(row *store.Object, now store.Stamp) (here, elsewhere int64) {
+	if row == nil {
+		return 0, 0
 	}
-	here = s.container.Versioning == store.Versioned || row.Version != 0
-	return here, here || s.archived()
+	if s.container.Keeps(row) {
+		elsewhere++
+	}
+	if row.Expired(now) {
+		return here, elsewhere
+	}
+	if s.container.Versioning == store.Versioned || row.Version != 0 {
+		here++
+	}
+	if s.archived() {
+		elsewhere++
+	}
+	return here, elsewhere
 }
 
 // remove takes a live object out of its container, as the container's rules

@@ -250,6 +250,9 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 			return err
 		}
 	}
+	if err := w.roomInArchive(v); err != nil {
+		return err
+	}
 	return w.judgeQuota(v, size, exclusive)
 }
 
@@ -298,14 +301,30 @@ func (w *put) growth(size int64) growth {
 	if w.row == nil {
 		return g
 	}
-	here, somewhere := w.scope.keepsOld(w.row, w.now)
-	if !here {
-		g.container -= w.row.Content.Size
-	}
-	if !somewhere {
-		g.account -= w.row.Content.Size
-	}
+	old := w.row.Content.Size
+	here, elsewhere := w.scope.keptOld(w.row, w.now)
+	g.container += (here - 1) * old
+	g.account += (here + elsewhere - 1) * old
 	return g
+}
+
+// roomInArchive judges whether the version that a write replaces has room in
+// the archive, where that is in another depot.
+func (w *put) roomInArchive(v *store.View) error {
+	archive := w.scope.container.Archive
+	if w.old == nil || archive == nil || archive.Depot == w.scope.container.Depot {
+		return nil
+	}
+	var d store.Depot
+	var found bool
+	var used int64
+	b := v.Batch()
+	b.Depot(archive.Depot, &d, &found)
+	b.Count(store.CountDepotBytes, archive.Depot, &used)
+	if err := b.Do(); err != nil {
+		return err
+	}
+	return room(d.StorageLimit, used, w.old.Content.Size, true, "depot")
 }
 
 // reserve takes the room that the body is going to need, while other uploads
@@ -353,7 +372,7 @@ func (w *put) limit() (int64, error) {
 	limit, err := w.cfg.MaxObject, error(errs.New("objects.Put", errs.TooLarge, "", "Your request is too large."))
 	if w.scope.limited() {
 		left := w.scope.available(w.usage, w.cfg.MaxObject)
-		if _, kept := w.scope.keepsOld(w.row, w.now); w.row != nil && !kept {
+		if here, elsewhere := w.scope.keptOld(w.row, w.now); w.row != nil && here+elsewhere == 0 {
 			left += w.row.Content.Size
 		}
 		if left < limit {

@@ -118,9 +118,9 @@ func decodeHistory(row, b []byte) (p Past, err error) {
 // HasSnapshots tells whether the container has snapshots.
 func (c *Container) HasSnapshots() bool { return c.Snapshot != 0 }
 
-// keeps tells whether a snapshot of the container shows the object, so that
+// Keeps tells whether a snapshot of the container shows the object, so that
 // its row must outlive its replacement.
-func (c *Container) keeps(o *Object) bool { return o.Born < c.Snapshot }
+func (c *Container) Keeps(o *Object) bool { return o.Born < c.Snapshot }
 
 // keep moves an object that is being replaced to the history, with a reference
 // to its content.

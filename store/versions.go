@@ -86,7 +86,7 @@ func (tx *Tx) retire(c *Container, old *Object, next *Content, rewritten bool, n
 	if next != nil && next.Blob == old.Content.Blob && next.Owner == old.Content.Owner {
 		holders = append(holders, func(ref Content) { next.Owner = ref.Owner })
 	}
-	if c.keeps(old) {
+	if c.Keeps(old) {
 		holders = append(holders, func(ref Content) { tx.keep(c, old, ref) })
 	}
 	if rewritten && (c.Versioning == Versioned || old.Version != 0) {
