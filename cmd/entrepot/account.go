@@ -18,7 +18,7 @@ func (p *program) accountCommand() *cobra.Command {
 	out := &output{program: p}
 	cmd := &cobra.Command{
 		Use: "account", Short: "Manage accounts", Long: "Manage accounts: tenants with users, containers and a quota." + adminHelp,
-		Args: cobra.NoArgs, RunE: needsSubcommand,
+		Args: noArgs, RunE: needsSubcommand,
 	}
 	out.flag(cmd)
 	cmd.AddCommand(p.accountCreate(out), p.accountList(out), p.accountShow(out), p.accountUpdate(out), p.accountDelete(out), p.accountLog(out))
@@ -108,7 +108,7 @@ func (p *program) accountList(out *output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List accounts",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all := []admin.AccountRow{}
 			for marker := ""; ; {
@@ -249,7 +249,7 @@ func (p *program) accountLog(out *output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "List who administered what, newest first",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return errUsage{errors.New("--limit is at least 1")}

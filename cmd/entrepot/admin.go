@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,7 +46,7 @@ func (o *opened) face(logins *auth.Service, storageURL string, log *slog.Logger)
 	deps := admin.Deps{
 		Accounts: o.gateway.Accounts, Containers: o.gateway.Containers, Applications: o.gateway.Applications,
 		Credentials: o.gateway.Credentials, Depots: o.gateway.Depots, Maintenance: maintenance{o},
-		StorageURL: storageURL, Version: version(), Random: rand.Reader, Now: time.Now, Log: log,
+		StorageURL: storageURL, Address: o.address, Version: version(), Random: rand.Reader, Now: time.Now, Log: log,
 	}
 	if logins != nil {
 		deps.Changed = logins.Forget
@@ -94,6 +95,11 @@ func (p *program) administer(ctx context.Context, method string, params, result 
 	if running(ctx, c.Data) { // opening the store would wait for its lock first
 		return callRunning(ctx, c.Data, method, params, result)
 	}
+	if !makes(method) {
+		if err := needStore(c.Data); err != nil {
+			return err
+		}
+	}
 	data, err := open(ctx, c, quiet(), nil)
 	if errors.Is(err, kv.ErrInUse) {
 		return callRunning(ctx, c.Data, method, params, result)
@@ -103,6 +109,12 @@ func (p *program) administer(ctx context.Context, method string, params, result 
 	}
 	client := &admin.Client{HTTP: &http.Client{Transport: direct{data.face(nil, "", nil)}}}
 	return errors.Join(exitOf(client.Call(ctx, method, params, result)), data.Close())
+}
+
+// makes tells whether a method may be the first that is done to a store, before
+// a gateway ran on it.
+func makes(method string) bool {
+	return strings.HasSuffix(method, ".create") || strings.HasSuffix(method, ".issue_key")
 }
 
 // running tells whether a gateway answers on the data directory's socket.

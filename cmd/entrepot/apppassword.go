@@ -14,7 +14,7 @@ func (p *program) appPasswordCommand(out *output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "app-password",
 		Short: "Manage application passwords: credentials for one application and one folder",
-		Args:  cobra.NoArgs, RunE: needsSubcommand,
+		Args:  noArgs, RunE: needsSubcommand,
 	}
 	cmd.AddCommand(p.appPasswordAdd(out), p.appPasswordList(out), p.appPasswordDelete(out))
 	return cmd

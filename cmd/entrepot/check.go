@@ -66,7 +66,7 @@ func (p *program) checkCommand() *cobra.Command {
 			"Works beside a running gateway. Exits with 0 where all is sound and with 1 where something is damaged, after listing it.\n\n" +
 			"--repair never removes data: it corrects counters and indexes, takes damaged content out of service (it is kept, " +
 			"see the operator's guide) and puts content back into service that reads well again (with --content).",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.Rate < 0 {
 				return errUsage{fmt.Errorf("--rate is not negative")}
@@ -125,7 +125,7 @@ func (p *program) eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "List what an operator should know, newest first",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if e.Limit < 0 || e.Limit > admin.MaxFindings {
 				return errUsage{fmt.Errorf("--limit is 1 to %d", admin.MaxFindings)}

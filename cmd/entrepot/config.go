@@ -20,6 +20,7 @@ import (
 	"entrepot/protocols"
 	"entrepot/protocols/dav"
 	"entrepot/protocols/duracloud"
+	"entrepot/protocols/swift"
 	"entrepot/store"
 )
 
@@ -158,11 +159,12 @@ func defaults() config {
 		Data:   "data",
 		Listen: "127.0.0.1:8080",
 
+		InlineLimit: store.DefaultInlineLimit, MaxObject: swift.DefaultMaxObjectSize,
 		ScrubRate: store.DefaultScrubRate, SweepGrace: store.DefaultGrace, VerifyEvery: gateway.DefaultVerifyEvery,
 
 		Log:   logConfig{Level: "info", Format: "text"},
-		DAV:   davConfig{Prefix: "/dav"},
-		Depot: depotConfig{RequestTimeWindow: 300 * time.Second},
+		DAV:   davConfig{Prefix: "/dav", InfinityLimit: 10_000, LockDefault: time.Hour, LockMax: 24 * time.Hour},
+		Depot: depotConfig{RequestTimeWindow: 300 * time.Second, MaxBody: 64 << 10, LogDays: 90, BigInt: "i8"},
 
 		DuraCloud: duraConfig{Prefix: duracloud.DefaultPrefix, Account: adminName},
 	}
@@ -323,7 +325,7 @@ func (p *program) configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
 		Short: "Print the effective configuration",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			c, secrets, err := p.load()
 			if err != nil {

@@ -40,6 +40,7 @@ type opened struct {
 	engine  *boltkv.Engine
 	blobs   *dirblob.Store           // of the primary store
 	further map[uint8]*dirblob.Store // of the others, by number
+	address string                   // where this machine reaches the doors of this process; "": nowhere
 	close   []func() error
 }
 
@@ -51,6 +52,27 @@ func (o *opened) Close() error {
 	}
 	return errors.Join(all...)
 }
+
+// needStore refuses a data directory without a store, where making an empty one
+// would hide that the directory is the wrong one.
+func needStore(data string) error {
+	_, err := os.Stat(filepath.Join(data, databaseName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoStore{data}
+	}
+	return err
+}
+
+// errNoStore tells that a directory holds no store.
+type errNoStore struct{ data string }
+
+// Error names the directory.
+func (e errNoStore) Error() string {
+	return "there is no store in " + e.data + " (--data names the directory)"
+}
+
+// ExitCode tells scripts that there is no such thing.
+func (errNoStore) ExitCode() int { return exitNotFound }
 
 // open opens the store in the data directory, which is made when it is
 // missing. kv.ErrInUse tells that another process has it. stopped is told when

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +20,7 @@ import (
 	"github.com/kolo/xmlrpc"
 
 	"entrepot/auth"
+	"entrepot/protocols/admin"
 )
 
 // Exit codes of "entrepot depot" beyond those of every command.
@@ -90,7 +93,7 @@ func depotError(err error) error {
 // callDepot calls a method of the depot API with one parameter, nil for none,
 // and decodes the answer into reply.
 func (p *program) callDepot(ctx context.Context, conn *depotConn, method string, param, reply any) error {
-	target, signer, err := p.depotTarget(conn)
+	target, signer, err := p.depotTarget(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -113,7 +116,7 @@ func (p *program) callDepot(ctx context.Context, conn *depotConn, method string,
 // depotTarget finds the address of the API and the secrets to sign with: what
 // the command line says, then the environment, then the data directory of a
 // gateway on this machine.
-func (p *program) depotTarget(conn *depotConn) (string, *depotSigner, error) {
+func (p *program) depotTarget(ctx context.Context, conn *depotConn) (string, *depotSigner, error) {
 	c, secrets, err := p.load()
 	if err != nil {
 		return "", nil, errUsage{err}
@@ -140,7 +143,7 @@ func (p *program) depotTarget(conn *depotConn) (string, *depotSigner, error) {
 		return "", nil, errUsage{errors.New("give --salt-file or --hmac-key-file, or set ENTREPOT_DEPOT_SALT")}
 	}
 	if local {
-		return localDepotURL(c), s, nil
+		return localDepotURL(ctx, c), s, nil
 	}
 	u, err := url.Parse(conn.url)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -152,20 +155,32 @@ func (p *program) depotTarget(conn *depotConn) (string, *depotSigner, error) {
 	return u.String(), s, nil
 }
 
-// localDepotURL is the address of the API of a gateway on this machine.
-func localDepotURL(c config) string {
+// localDepotURL is the address of the API of a gateway on this machine: what
+// the one that runs on the data directory says, else what is configured.
+func localDepotURL(ctx context.Context, c config) string {
+	if running(ctx, c.Data) {
+		var at admin.Address
+		if err := callRunning(ctx, c.Data, admin.MethodAddress, struct{}{}, &at); err == nil && at.URL != "" {
+			return at.URL + "/RPC2"
+		}
+	}
 	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
 	}
-	host, port, _ := strings.Cut(c.Listen, ":")
-	if i := strings.LastIndexByte(c.Listen, ':'); i >= 0 {
-		host, port = c.Listen[:i], c.Listen[i+1:]
+	return scheme + "://" + thisMachine(c.Listen) + "/RPC2"
+}
+
+// thisMachine is the host and port at which this machine reaches a listener.
+func thisMachine(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
 	}
-	if host == "" || host == "0.0.0.0" || host == "[::]" {
+	if a, err := netip.ParseAddr(host); host == "" || err == nil && a.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return scheme + "://" + host + ":" + port + "/RPC2"
+	return net.JoinHostPort(host, port)
 }
 
 // readSecret reads a secret of a file, of which one line end is not part.

@@ -28,7 +28,7 @@ func (p *program) depotCommand() *cobra.Command {
 			"it has in the API.\n\n" +
 			"Exit codes: 0 done; 1 refused or failed; 2 wrong command line; 3 no such user, depot or space;\n" +
 			"4 address, checksum or time not accepted; 5 no gateway answers.",
-		Args: cobra.NoArgs, RunE: needsSubcommand,
+		Args: noArgs, RunE: needsSubcommand,
 	}
 	set := cmd.PersistentFlags()
 	set.StringVar(&conn.url, "url", "", "address of the gateway (default: the one of this machine)")
@@ -317,7 +317,7 @@ func parseSize(text string) (int64, error) {
 // depotMethods lists the methods of the API.
 func (p *program) depotMethods(conn *depotConn) *cobra.Command {
 	return &cobra.Command{
-		Use: "methods", Short: "List the methods of the API", Args: cobra.NoArgs,
+		Use: "methods", Short: "List the methods of the API", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var names []string
 			err := p.callDepot(cmd.Context(), conn, "system.listMethods", nil, &names)

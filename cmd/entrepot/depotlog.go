@@ -23,7 +23,7 @@ func (p *program) depotLog(conn *depotConn) *cobra.Command {
 	var since time.Duration
 	var user string
 	cmd := &cobra.Command{
-		Use: "log", Short: "List the calls of the API, oldest first (of this machine's gateway)", Args: cobra.NoArgs,
+		Use: "log", Short: "List the calls of the API, oldest first (of this machine's gateway)", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			next := admin.DepotCalls{Limit: pageOfCalls}
 			if since > 0 {

@@ -15,7 +15,7 @@ func (p *program) keyCommand() *cobra.Command {
 		Use: "key", Short: "Manage API keys of applications",
 		Long: "Manage API keys. A key says which application calls; it stands for no user. An application has at most two\n" +
 			"active keys, so that one can take the place of the other." + adminHelp,
-		Args: cobra.NoArgs, RunE: needsSubcommand,
+		Args: noArgs, RunE: needsSubcommand,
 	}
 	out.flag(cmd)
 	cmd.AddCommand(p.keyAdd(out), p.keyList(out), p.keyRevoke(out))
@@ -27,7 +27,7 @@ func (p *program) keyAdd(out *output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add --application NAME",
 		Short: "Make an API key for an application, which is made when it does not exist, and print it",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if k.ID == "" {
 				return errUsage{errors.New("give --application")}
@@ -63,7 +63,7 @@ func (p *program) keyList(out *output) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List API keys, by what is kept of them",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := p.applications(cmd)
 			if err != nil {
@@ -105,7 +105,7 @@ func (p *program) applicationCommand() *cobra.Command {
 	out := &output{program: p}
 	cmd := &cobra.Command{
 		Use: "application", Short: "Manage applications and what accounts allow them",
-		Args: cobra.NoArgs, RunE: needsSubcommand, Long: "Manage applications and what accounts allow them." + adminHelp,
+		Args: noArgs, RunE: needsSubcommand, Long: "Manage applications and what accounts allow them." + adminHelp,
 	}
 	out.flag(cmd)
 	cmd.AddCommand(p.applicationCreate(out), p.applicationList(out), p.applicationDelete(out), p.grantList(out),
@@ -140,7 +140,7 @@ func (p *program) applicationList(out *output) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List applications",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := p.applications(cmd)
 			if err != nil {

@@ -1,5 +1,5 @@
 // Command entrepot is the storage gateway: one store, reached through Swift's
-// REST API, WebDAV and the depot API.
+// REST API, WebDAV, DuraCloud's REST API and the depot API.
 //
 //	entrepot serve                 starts the gateway
 //	entrepot account create|list|show|update|delete  manages accounts
@@ -89,10 +89,11 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "entrepot",
-		Short:         "A storage gateway: Swift REST, WebDAV and the depot API over one store",
+		Short:         "A storage gateway: Swift, WebDAV, DuraCloud and the depot API over one store",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	p.flags.add(root.PersistentFlags())
@@ -106,7 +107,7 @@ func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(p.stdout, "entrepot", version())
 			return err

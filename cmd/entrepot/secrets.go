@@ -59,7 +59,7 @@ func rotate(data, name string) error {
 }
 
 func (p *program) secretsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "secrets", Short: "Replace secrets of the data directory"}
+	cmd := &cobra.Command{Use: "secrets", Short: "Replace secrets of the data directory", Args: noArgs, RunE: needsSubcommand}
 	names := strings.Join(rotatable(), " or ")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "rotate NAME",
@@ -68,7 +68,7 @@ func (p *program) secretsCommand() *cobra.Command {
 			" and counts along, until the secret is replaced again or that file is removed: tokens that were derived from the " +
 			"old server key live on, and callers of the depot API may still use the old salt. A gateway that runs takes the " +
 			"new one at its next start.",
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("secret: " + names),
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, _, err := p.load()
 			if err != nil {
@@ -76,6 +76,9 @@ func (p *program) secretsCommand() *cobra.Command {
 			}
 			if !slices.Contains(rotatable(), args[0]) {
 				return errUsage{fmt.Errorf("there is no secret %q: it is %s", args[0], names)}
+			}
+			if err := needStore(c.Data); err != nil {
+				return err
 			}
 			if err := rotate(c.Data, args[0]); err != nil {
 				return err

@@ -37,7 +37,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Start the gateway",
 		Long: "Start the gateway on the data directory, which is made at the first start. " +
 			"A line that begins with \"ready\" is printed once every door answers.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, secrets, err := p.load()
 			if err != nil {
@@ -130,9 +130,11 @@ func (s *server) listen() (err error) {
 	if s.tls != nil {
 		scheme = "https"
 	}
+	at := s.listener.Addr().String()
+	s.data.address = scheme + "://" + thisMachine(at)
 	s.url = strings.TrimSuffix(s.config.PublicURL, "/")
 	if s.url == "" {
-		s.url = scheme + "://" + s.listener.Addr().String()
+		s.url = scheme + "://" + at
 	}
 	return nil
 }
@@ -273,6 +275,9 @@ const adminName = "admin"
 func (s *server) firstStart(ctx context.Context, password auth.Secret) (firstUser, error) {
 	users, err := s.data.gateway.Accounts.Users(auth.WithPrincipal(ctx, auth.Local()), "", "", 1)
 	if err != nil || len(users) > 0 {
+		if !password.Empty() {
+			s.log.Warn("ENTREPOT_ADMIN_PASSWORD counts at the first start only; entrepot user passwd changes a password")
+		}
 		return firstUser{}, err
 	}
 	if password.Empty() {

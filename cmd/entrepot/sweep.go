@@ -34,7 +34,7 @@ func (p *program) sweepCommand() *cobra.Command {
 		Short: "Remove content that no record names",
 		Long: "Look for content that no record names, which crashes leave behind, and remove what an earlier sweep met " +
 			"a grace period ago. The gateway does so itself once a day.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if grace < 0 {
 				return errUsage{errors.New("--grace is not negative")}

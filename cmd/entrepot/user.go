@@ -22,7 +22,7 @@ func (p *program) userCommand() *cobra.Command {
 	out := &output{program: p}
 	cmd := &cobra.Command{
 		Use: "user", Short: "Manage logins", Long: "Manage logins." + adminHelp,
-		Args: cobra.NoArgs, RunE: needsSubcommand,
+		Args: noArgs, RunE: needsSubcommand,
 	}
 	out.flag(cmd)
 	cmd.AddCommand(p.userAdd(out), p.userPasswd(out), p.userList(out), p.userShow(out), p.userDelete(out), p.userRole(out),
@@ -32,7 +32,19 @@ func (p *program) userCommand() *cobra.Command {
 }
 
 func needsSubcommand(cmd *cobra.Command, _ []string) error {
-	return errUsage{fmt.Errorf("%s needs a command; see entrepot %s --help", cmd.Name(), cmd.Name())}
+	return errUsage{fmt.Errorf("%s needs a command; see %s --help", cmd.Name(), cmd.CommandPath())}
+}
+
+// noArgs and oneArg are cobra's rules for arguments, as mistakes of the command
+// line.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return errUsage{fmt.Errorf("there is no command %q; see %s --help", args[0], cmd.CommandPath())}
+	}
+	return errUsage{fmt.Errorf("%s takes no %q", cmd.CommandPath(), args[0])}
 }
 
 func oneArg(what string) cobra.PositionalArgs {
@@ -142,7 +154,7 @@ func (p *program) userList(out *output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List logins",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all := []admin.User{}
 			for marker := ""; ; {

@@ -33,10 +33,13 @@ type Deps struct {
 	// StorageURL is the scheme, host and port of the Swift door in tickets;
 	// "": those of the request.
 	StorageURL string
-	Version    string    // of the program
-	Random     io.Reader // of new keys and passwords
-	Now        func() time.Time
-	Log        *slog.Logger // nil: nothing is logged
+	// Address is the scheme, host and port at which the machine itself reaches
+	// the doors; "": nothing listens.
+	Address string
+	Version string    // of the program
+	Random  io.Reader // of new keys and passwords
+	Now     func() time.Time
+	Log     *slog.Logger // nil: nothing is logged
 }
 
 // A Face answers calls. By itself it trusts whoever reaches it; a Door asks

@@ -15,6 +15,9 @@ const (
 	MethodSweep  = "store.sweep"
 	MethodBackup = "store.backup"
 	MethodEvents = "store.events"
+
+	// MethodAddress takes no parameters and tells where the doors are.
+	MethodAddress = "store.address"
 )
 
 // MaxFindings is how many findings, orphans or events one answer holds.
@@ -113,6 +116,11 @@ type Event struct {
 	Text string    `json:"text"`
 }
 
+// Address is the answer of store.address.
+type Address struct {
+	URL string `json:"url"` // scheme, host and port; "": nothing listens
+}
+
 // Maintenance looks after the store. It is safe for concurrent use; its calls
 // may take as long as reading the store takes, and end with their context.
 type Maintenance interface {
@@ -156,6 +164,9 @@ func addMaintenance(t map[string]method) {
 				p.Limit = MaxFindings
 			}
 			return tell(f.deps.Maintenance.Events(ctx, p))
+		}),
+		MethodAddress: with(func(f *Face, _ context.Context, _ struct{}) (Address, error) {
+			return Address{URL: f.deps.Address}, nil
 		}),
 	} {
 		t[name] = method{run: run, may: managers, local: true}

@@ -66,6 +66,10 @@ func TestMaintenanceIsAskedAndAnswers(t *testing.T) {
 	if err := c.Call(ctx, admin.MethodEvents, admin.Events{}, &events); err != nil || len(events) != 1 || events[0].Text != "t" {
 		t.Error(events, err)
 	}
+	var at admin.Address
+	if err := c.Call(ctx, admin.MethodAddress, struct{}{}, &at); err != nil || at.URL != "" {
+		t.Error("a face without an address tells one", at, err)
+	}
 	want := []any{
 		admin.Check{Content: true}, admin.Sweep{Grace: 5, DryRun: true}, admin.Backup{Directory: "/mnt/backup"},
 		admin.Events{Limit: admin.MaxFindings},
