@@ -56,3 +56,24 @@ func TestQuotaOfTheDepotThatGetsTheVersionsBinds(t *testing.T) {
 	w.must(w.g.Objects.Delete(w.ctx, ref("c", "a"), nil))
 	w.must(w.fill("a"))
 }
+
+// A move leaves behind what snapshots show, which takes room; a move of what
+// nothing keeps needs none, even where more is stored than is allowed now.
+func TestQuotaCountsWhatMovesLeaveBehind(t *testing.T) {
+	w := newWorld(t)
+	w.container("k")
+	c, err := w.g.Containers.Get(w.ctx, ref("c", ""))
+	w.must(err)
+	w.must(w.fill("a"))
+	w.limited(c.Depot, 100)
+	w.must(w.move(ref("c", "a"), ref("c", "b")))
+	w.must(w.move(ref("c", "b"), ref("k", "b")))
+	w.must(w.move(ref("k", "b"), ref("c", "a")))
+	w.limited(c.Depot, 1000)
+	w.must(w.g.Snapshots.Create(w.ctx, ref("c", ""), "one"))
+	w.must(w.move(ref("c", "a"), ref("c", "b")))
+	w.must(w.g.Snapshots.Create(w.ctx, ref("c", ""), "two"))
+	wantKind(t, w.move(ref("c", "b"), ref("c", "a")), errs.OverQuota, "")
+	wantKind(t, w.move(ref("c", "b"), ref("k", "b")), errs.OverQuota, "")
+	w.must(w.g.Trees.Delete(w.ctx, ref("c", "b"), gateway.Conditions{}))
+}

@@ -416,7 +416,7 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 		}
 	}
 	count, bytes := w.grows(n, target, objects)
-	if err := w.room(tx, s, d, count, bytes, strong); err != nil {
+	if err := w.room(tx, s, d, count, bytes, w.keeps(s, objects), strong); err != nil {
 		return err
 	}
 	w.audit(tx, s, n, d, target, objects)
@@ -457,19 +457,38 @@ func (w *transfer) grows(n *node, target string, objects []store.Object) (count,
 	return count, bytes
 }
 
+// keeps sums up what a move leaves behind: rows that snapshots or versions of
+// the source go on holding.
+func (w *transfer) keeps(s *scope, objects []store.Object) (kept growth) {
+	if !w.move {
+		return kept
+	}
+	for i := range objects {
+		here, elsewhere := s.keptOld(&objects[i], w.now)
+		kept.container += here * objects[i].Content.Size
+		kept.account += (here + elsewhere) * objects[i].Content.Size
+	}
+	return kept
+}
+
 // room checks limits of the destination.
-func (w *transfer) room(tx *store.Tx, s, d *scope, count, bytes int64, strong bool) error {
-	if w.move && s.container.Depot == d.container.Depot && s.container.ID == d.container.ID {
+func (w *transfer) room(tx *store.Tx, s, d *scope, count, bytes int64, kept growth, strong bool) error {
+	inside := w.move && s.container.ID == d.container.ID
+	if inside && kept == (growth{}) {
 		return nil
 	}
 	u, err := readUsage(&tx.View, d)
 	if err != nil {
 		return err
 	}
-	if w.move && s.container.Depot == d.container.Depot {
+	switch {
+	case inside:
+		return d.fits(u, kept, 0, strong)
+	case w.move && s.container.Depot == d.container.Depot:
 		// Inside one depot and account only the container's own limits count,
-		// even where more is stored than a lowered limit allows.
-		u.depotBytes, u.accountBytes = -bytes, -bytes
+		// and what stays behind, even where more is stored than a lowered
+		// limit allows.
+		return d.fits(u, growth{bytes, kept.account}, count, strong)
 	}
 	return d.fits(u, growth{bytes, bytes}, count, strong)
 }
