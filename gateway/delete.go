@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
@@ -13,25 +14,44 @@ import (
 // that keeps versions nothing is lost; where X-Versions-Location moved an older
 // version away, that one comes back.
 func (o *Objects) Delete(ctx context.Context, ref Ref, tokens []string) error {
-	_, err := o.DeleteMarked(ctx, ref, tokens)
+	_, err := o.DeleteMarked(ctx, ref, DeleteOptions{Tokens: tokens})
 	return err
+}
+
+// DeleteOptions say how Objects.DeleteMarked removes an object.
+type DeleteOptions struct {
+	Tokens []string // lock tokens submitted
+	// DeleteAt is when the object must be going to expire, in whole seconds,
+	// else it stays: errs.Precondition. Zero: whenever, or never.
+	DeleteAt time.Time
+}
+
+// allowed compares the condition with the object that is there.
+func (d *DeleteOptions) allowed(old *store.Object) error {
+	if d.DeleteAt.IsZero() || old.DeleteAt != 0 && old.DeleteAt == d.DeleteAt.Unix() {
+		return nil
+	}
+	return errs.New("objects.Delete", errs.Precondition, "", "X-If-Delete-At and X-Delete-At do not match")
 }
 
 // DeleteMarked is Delete and returns the version of the marker that the
 // deletion left, "" where it left none. Where the container marks deletions of
 // objects that are not there, too, it returns one beside errs.NotFound.
-func (o *Objects) DeleteMarked(ctx context.Context, ref Ref, tokens []string) (version string, err error) {
+func (o *Objects) DeleteMarked(ctx context.Context, ref Ref, opt DeleteOptions) (version string, err error) {
 	if err := checkObjectRef(ref); err != nil {
 		return "", err
 	}
-	err = o.change(ctx, ref, true, tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+	err = o.change(ctx, ref, true, opt.Tokens, func(tx *store.Tx, s *scope, old *store.Object, p auth.Principal, now store.Stamp) error {
+		if err := opt.allowed(old); err != nil {
+			return err
+		}
 		marker, err := o.remove(tx, s, old, p, now)
 		if version = ""; marker != 0 {
 			version = versionText(marker)
 		}
 		return err
 	})
-	if errs.Of(err) == errs.NotFound && errs.ReasonOf(err) == errs.NoObject {
+	if errs.Of(err) == errs.NotFound && errs.ReasonOf(err) == errs.NoObject && opt.DeleteAt.IsZero() {
 		marked, failed := o.markMissing(ctx, ref)
 		if failed != nil {
 			return "", failed

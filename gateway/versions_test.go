@@ -97,12 +97,12 @@ func TestVersionedContainerKeepsWhatIsReplacedAndDeleted(t *testing.T) {
 	if w.at("o", one) != long || w.at("o", two) != "22" || w.at("o", "") != "22" || w.at("o", gateway.NullVersion) != "not found" {
 		t.Error(w.at("o", one), w.at("o", two), w.at("o", ""), w.at("o", "null"))
 	}
-	marker, err := w.g.Objects.DeleteMarked(w.ctx, ref("c", "o"), nil)
+	marker, err := w.g.Objects.DeleteMarked(w.ctx, ref("c", "o"), gateway.DeleteOptions{})
 	w.must(err)
 	if marker == "" || w.at("o", "") != "not found" || w.at("o", marker) != "not found" || w.at("o", two) != "22" {
 		t.Error(marker, w.at("o", marker))
 	}
-	again, err := w.g.Objects.DeleteMarked(w.ctx, ref("c", "o"), nil)
+	again, err := w.g.Objects.DeleteMarked(w.ctx, ref("c", "o"), gateway.DeleteOptions{})
 	if errs.Of(err) != errs.NotFound || again == "" || again == marker {
 		t.Error(again, err)
 	}

@@ -86,9 +86,8 @@ func TestS16ReservedHeadersAreNotStored(t *testing.T) {
 func TestS46PagesOfOtherSitesAdministerNothing(t *testing.T) {
 	d := newDoors(t, gatewaytest.Options{})
 	body := `{"jsonrpc":"2.0","id":1,"method":"account.delete","params":{"account":"AUTH_test"}}`
-	before := d.Fingerprint()
 	token := "X-Auth-Token: " + d.tokenFor("admin", "admin")
-	before = d.Fingerprint()
+	before := d.Fingerprint()
 	for _, page := range []string{"Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"} {
 		for _, c := range []call{{basic: [2]string{"admin", "admin"}}, {headers: []string{token}}} {
 			c.method, c.path, c.body = "POST", "/rpc", body

@@ -9,9 +9,6 @@ import (
 // getAccount answers with the account's containers.
 func (f *Face) getAccount(w http.ResponseWriter, r *http.Request, c *call) error {
 	l, err := listingOf(r)
-	if err == nil {
-		err = checkSupported(r, c.Ref)
-	}
 	if err != nil {
 		return err
 	}
@@ -68,9 +65,6 @@ func isSecret(name string) bool { return name == "temp-url-key" || name == "temp
 
 // postAccount merges properties into the account's.
 func (f *Face) postAccount(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	props, err := changes(r.Header, accountMeta, removeAccountMeta)
 	if err != nil {
 		return err

@@ -20,9 +20,6 @@ const policySetting = "storage-policy"
 // getContainer answers with the container's names.
 func (f *Face) getContainer(w http.ResponseWriter, r *http.Request, c *call) error {
 	l, err := listingOf(r)
-	if err == nil {
-		err = checkSupported(r, c.Ref)
-	}
 	if err != nil {
 		return err
 	}
@@ -171,9 +168,6 @@ func (f *Face) postContainer(w http.ResponseWriter, r *http.Request, c *call) er
 
 // deleteContainer removes an empty container.
 func (f *Face) deleteContainer(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	if err := f.containers.Delete(r.Context(), c.Ref); err != nil {
 		return err
 	}
@@ -182,7 +176,7 @@ func (f *Face) deleteContainer(w http.ResponseWriter, r *http.Request, c *call) 
 
 // containerChange reads what a PUT or POST changes.
 func containerChange(r *http.Request, c *call) (gateway.ContainerChange, error) {
-	if err := checkSupported(r, c.Ref); err != nil {
+	if err := checkHeaders(r, c.Ref); err != nil {
 		return gateway.ContainerChange{}, err
 	}
 	h := r.Header

@@ -19,7 +19,7 @@ type copyCall struct {
 
 // copyObject answers COPY: the object goes to where Destination says.
 func (f *Face) copyObject(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
+	if err := checkHeaders(r, c.Ref); err != nil {
 		return err
 	}
 	values := r.Header["Destination"]
@@ -35,13 +35,15 @@ func (f *Face) copyObject(w http.ResponseWriter, r *http.Request, c *call) error
 	})
 }
 
-// putCopy answers a PUT with X-Copy-From: the object comes from there.
+// putCopy answers a PUT with X-Copy-From: the object comes from there. A
+// version in the query is the source's.
 func (f *Face) putCopy(w http.ResponseWriter, r *http.Request, c *call, from string) error {
 	source, account, err := f.otherEnd(r, c, "X-Copy-From", from)
 	if err != nil {
 		return err
 	}
 	call := copyCall{source: source, target: c.Ref, sourceAccount: account, conditions: conditionsOf(r.Header)}
+	call.source.Version, call.target.Version = c.Version, ""
 	if joined(r.Header["If-None-Match"]) == "*" { // means the object that is put, as in any PUT
 		call.onTarget.IfNoneMatch, call.conditions.IfNoneMatch = call.conditions.IfNoneMatch, nil
 	}
@@ -116,10 +118,13 @@ func onePart(set httpkit.RangeSet, size int64) (off, n int64, err error) {
 
 // copied answers 201 with where the copy came from and what it carries.
 func copied(w http.ResponseWriter, c *copyCall, source, obj *gateway.Object) error {
-	a := newAnswer(w, len(obj.Properties)+8)
+	a := newAnswer(w, len(obj.Properties)+9)
 	a.set("X-Copied-From", httpkit.EscapePath(c.source.Container+"/"+c.source.Object))
 	a.set("X-Copied-From-Account", httpkit.EscapePath(c.sourceAccount))
 	a.set("X-Copied-From-Last-Modified", httpkit.HTTPTime(source.Timestamp))
+	if source.Version != "" {
+		a.set("X-Copied-From-Version-Id", source.Version)
+	}
 	a.setProperties(objectMeta, obj.Properties)
 	if !obj.DeleteAt.IsZero() {
 		a.setInt("X-Delete-At", obj.DeleteAt.Unix())

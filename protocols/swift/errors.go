@@ -90,7 +90,7 @@ var answers = map[cause]row{
 	{errs.Conflict, errs.BadLink}:        {status: http.StatusConflict, told: true},
 	{errs.TooLarge, errs.TooMany}:        {status: http.StatusRequestEntityTooLarge, told: true},
 	{errs.Conflict, ""}:                  {status: http.StatusConflict},
-	{errs.Precondition, ""}:              {status: http.StatusPreconditionFailed},
+	{errs.Precondition, ""}:              {status: http.StatusPreconditionFailed, told: true},
 	{errs.Precondition, errs.BadName}:    {status: http.StatusPreconditionFailed, told: true},
 	{errs.Conflict, errs.HasVersions}:    {status: http.StatusConflict, told: true},
 	{errs.NotModified, ""}:               {status: http.StatusNotModified},

@@ -42,6 +42,20 @@ func deleteAt(h http.Header, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+// ifDeleteAt reads X-If-Delete-At of a DELETE: the time of expiry that the
+// object must have. Zero: the header is absent.
+func ifDeleteAt(h http.Header) (time.Time, error) {
+	values, ok := h["X-If-Delete-At"]
+	if !ok {
+		return time.Time{}, nil
+	}
+	seconds, ok := wholeNumber(values[0])
+	if !ok {
+		return time.Time{}, refuse(http.StatusBadRequest, "Bad X-If-Delete-At header value")
+	}
+	return time.Unix(seconds, 0), nil
+}
+
 // wholeNumber reads a decimal integer; one beyond 64 bits is the largest or
 // smallest there is.
 func wholeNumber(s string) (int64, bool) {

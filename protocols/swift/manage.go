@@ -17,9 +17,6 @@ const (
 // putAccount makes an account (201), or merges properties into the one that is
 // there (202).
 func (f *Face) putAccount(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	if err := f.managed(r); err != nil {
 		return err
 	}
@@ -41,9 +38,6 @@ func (f *Face) putAccount(w http.ResponseWriter, r *http.Request, c *call) error
 // be a bulk deletion with a mistake in its name; so is the second deletion,
 // whose answer tells that it came too late.
 func (f *Face) deleteAccount(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	if err := f.managed(r); err != nil {
 		return err
 	}

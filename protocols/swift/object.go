@@ -10,9 +10,6 @@ import (
 
 // getObject answers with an object's content, or the parts a Range asks for.
 func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	m := modeOf(r)
 	if m.manifest == "get" && m.raw {
 		if err := f.getRawManifest(w, r, c, m.read(r.Header)); errs.ReasonOf(err) != errs.BadSegment {
@@ -35,9 +32,6 @@ func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error 
 
 // headObject answers with what GET has in its headers; a Range is ignored.
 func (f *Face) headObject(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	m := modeOf(r)
 	if m.manifest == "get" && m.raw {
 		if err := f.getRawManifest(w, r, c, m.read(r.Header)); errs.ReasonOf(err) != errs.BadSegment {
@@ -87,7 +81,7 @@ func (f *Face) unchanged(w http.ResponseWriter, r *http.Request, obj *gateway.Ob
 // request does not name is gone afterwards. The content type stays unless one
 // is sent, or is to be found by the name's extension.
 func (f *Face) postObject(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
+	if err := checkHeaders(r, c.Ref); err != nil {
 		return err
 	}
 	if err := checkPostOfLink(r.Header); err != nil {
@@ -111,15 +105,17 @@ func (f *Face) postObject(w http.ResponseWriter, r *http.Request, c *call) error
 	return accepted(w, r)
 }
 
-// deleteObject removes an object. Conditional headers do not count here.
+// deleteObject removes an object. Conditional headers do not count here, but
+// for X-If-Delete-At, which names the expiry that the object must have.
 func (f *Face) deleteObject(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	if modeOf(r).manifest == "delete" {
 		return f.deleteManifest(w, r, c)
 	}
-	version, err := f.objects.DeleteMarked(r.Context(), c.Ref, nil)
+	at, err := ifDeleteAt(r.Header)
+	if err != nil {
+		return err
+	}
+	version, err := f.objects.DeleteMarked(r.Context(), c.Ref, gateway.DeleteOptions{DeleteAt: at})
 	if version != "" {
 		w.Header()[versionHeader] = []string{version}
 	}

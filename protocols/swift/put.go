@@ -76,7 +76,7 @@ func checkContentType(s string) error {
 // putObject stores the body as an object, or copies the one that X-Copy-From
 // names.
 func (f *Face) putObject(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
+	if err := checkHeaders(r, c.Ref); err != nil {
 		return err
 	}
 	if m := modeOf(r); m.manifest == "put" {

@@ -59,7 +59,7 @@ func queryRoute(r *http.Request, ref gateway.Ref) (route, bool) {
 		case key == "versions" && ref.Container != "" && ref.Object == "" && r.Method == http.MethodGet:
 			return route{"objects.ListVersions", (*Face).getVersions}, true
 		case key == "version-id" && ref.Object != "" && versionOf(r, ref) != "":
-			return versionRoute(r.Method)
+			return versionRoute(r)
 		}
 	}
 	return route{}, false
@@ -67,9 +67,12 @@ func queryRoute(r *http.Request, ref gateway.Ref) (route, bool) {
 
 // versionRoute finds the routes of one version of an object that are not those
 // of the object.
-func versionRoute(method string) (route, bool) {
-	switch method {
+func versionRoute(r *http.Request) (route, bool) {
+	switch r.Method {
 	case http.MethodPut:
+		if joined(r.Header["X-Copy-From"]) != "" { // it is the source's version
+			return route{}, false
+		}
 		return route{"objects.RestoreVersion", (*Face).restoreVersion}, true
 	case http.MethodDelete:
 		return route{"objects.DeleteVersion", (*Face).deleteVersion}, true

@@ -45,9 +45,6 @@ func (a *answer) setVersion(c *call, obj *gateway.Object) {
 
 // deleteVersion removes one version of an object.
 func (f *Face) deleteVersion(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	current, err := f.objects.DeleteVersion(r.Context(), c.Ref)
 	if err != nil {
 		return err
@@ -60,9 +57,6 @@ func (f *Face) deleteVersion(w http.ResponseWriter, r *http.Request, c *call) er
 
 // restoreVersion makes a version of an object the current one.
 func (f *Face) restoreVersion(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := checkSupported(r, c.Ref); err != nil {
-		return err
-	}
 	if r.ContentLength != 0 {
 		return refuse(http.StatusBadRequest, "PUT version-id requests require a zero byte body")
 	}
