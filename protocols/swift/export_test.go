@@ -27,7 +27,7 @@ var (
 	CheckType      = checkContentType
 	Params         = params
 	InfoBody       = infoBody
-	CheckHeaders = checkHeaders
+	CheckHeaders   = checkHeaders
 	Refuse         = refuse
 	Answers        = answers
 	Sentences      = sentences
