@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"entrepot/auth"
-	"entrepot/gateway/errs"
 	"entrepot/store"
 )
 
@@ -145,11 +144,16 @@ func joinedFile(manifest *store.Object) *store.Object {
 
 // lookupChunked finds the chunked file at a path that nothing else has.
 func (c *core) lookupChunked(v *store.View, id uint64, path string, now store.Stamp) (node, bool, error) {
+	return c.chunkedAt(liveRows{v, id, now}, path)
+}
+
+// chunkedAt is lookupChunked among rows, live or of a snapshot.
+func (c *core) chunkedAt(r rows, path string) (node, bool, error) {
 	if c.cfg.Chunks == nil || path == "" || strings.HasSuffix(path, "/") {
 		return node{}, false, nil
 	}
-	m, found, err := v.Object(id, path+chunkManifestSuffix)
-	if err != nil || !found || m.Chunked == nil || m.Expired(now) {
+	m, found, err := r.object(path + chunkManifestSuffix)
+	if err != nil || !found || m.Chunked == nil {
 		return node{}, false, err
 	}
 	return node{kind: NodeFile, path: path, file: joinedFile(&m), chunks: &m}, true, nil
@@ -166,23 +170,23 @@ func (n *node) consistsOf(name string) bool {
 	return name == n.chunks.Name || ok && base == n.path && int64(i) < n.chunks.Chunked.Count
 }
 
-// openChunked opens the chunked file at ref. All chunks must be there and be
-// what the manifest says before the first byte is served; errs.Conflict with
-// BadSegment otherwise.
-func (c *core) openChunked(ctx context.Context, ref Ref, cond *Conditions) (Object, Content, error) {
+// openChunked opens the chunked file at ref, as the snapshot of that name shows
+// it or, "", live. All chunks must be there and be what the manifest says before
+// the first byte is served; errs.Conflict with BadSegment otherwise.
+func (c *core) openChunked(ctx context.Context, ref Ref, snapshot string, cond *Conditions) (Object, Content, error) {
 	p, now := auth.PrincipalOf(ctx), c.now()
 	var file node
 	var text []byte
 	at := &place{}
 	err := c.store.View(ctx, func(v *store.View) error {
-		s, err := c.load(v, p, ref, nil)
+		s, rows, in, err := c.rowsOf(v, p, ref, snapshot, now)
 		if err != nil {
 			return err
 		}
 		if err := s.mayRead(p); err != nil {
 			return err
 		}
-		n, ok, err := c.lookupChunked(v, s.container.ID, ref.Object, now)
+		n, ok, err := c.chunkedAt(rows, ref.Object)
 		if err == nil && !ok {
 			err = notOnDrive
 		}
@@ -198,7 +202,7 @@ func (c *core) openChunked(ctx context.Context, ref Ref, cond *Conditions) (Obje
 			return err
 		}
 		file = n
-		*at = place{ref: Ref{Account: ref.Account, Container: ref.Container, Object: n.chunks.Name}, scope: s, obj: *n.chunks}
+		*at = place{ref: Ref{Account: ref.Account, Container: ref.Container, Object: n.chunks.Name}, scope: s, obj: *n.chunks, past: in}
 		text, err = at.inline(v)
 		return err
 	})
@@ -220,8 +224,19 @@ func (c *core) openChunked(ctx context.Context, ref Ref, cond *Conditions) (Obje
 			p, start := all.at(off)
 			return p, start, nil
 		},
-		open: func(p *part) (Content, error) { return c.openPart(ctx, p, nil, 0) },
+		open: func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, 0) },
 	}, nil
+}
+
+// rowsOf are the objects of a container, as one of its snapshots shows them or,
+// "", live.
+func (c *core) rowsOf(v *store.View, p auth.Principal, ref Ref, snapshot string, now store.Stamp) (scope, rows, *past, error) {
+	if snapshot == "" {
+		s, err := c.load(v, p, ref, nil)
+		return s, liveRows{v, s.container.ID, now}, nil, err
+	}
+	s, snap, err := c.snapshot(v, p, ref, snapshot)
+	return s, pastRows{v, s.container.ID, snap}, &past{s.container.ID, snap}, err
 }
 
 // chunkParts reads the manifest of a place and finds its chunks.
@@ -233,9 +248,16 @@ func (c *core) chunkParts(ctx context.Context, at *place, ref Ref, text []byte) 
 	parts := make([]part, len(m.Chunks))
 	objects, found := make([]store.Object, len(parts)), make([]bool, len(parts))
 	err = c.store.View(ctx, func(v *store.View) error {
-		b := v.Batch()
+		id, b := at.scope.container.ID, v.Batch()
 		for i := range m.Chunks {
-			b.Object(at.scope.container.ID, chunkName(ref.Object, i), &objects[i], &found[i])
+			if at.past == nil {
+				b.Object(id, chunkName(ref.Object, i), &objects[i], &found[i])
+				continue
+			}
+			var err error
+			if objects[i], found[i], err = v.ObjectAt(id, chunkName(ref.Object, i), at.past.snap.Epoch); err != nil {
+				return err
+			}
 		}
 		return b.Do()
 	})
@@ -276,16 +298,18 @@ func (c *core) readChunkManifest(ctx context.Context, at *place, text []byte) (C
 // chunkRows lists the rows of a chunked file: its chunks and its manifest.
 func (c *core) chunkRows(v *store.View, id uint64, n *node) ([]store.Object, error) {
 	list, err := v.Records(id, store.Query{Prefix: n.path + chunkSuffix, Limit: maxChunks + 2})
-	if err != nil {
-		return nil, err
-	}
+	return n.parts(list), err
+}
+
+// parts are the rows of a list that are chunks of the node, and its manifest.
+func (n *node) parts(list []store.Object) []store.Object {
 	rows := list[:0]
 	for _, o := range list {
 		if base, i, ok := splitChunk(o.Name); ok && base == n.path && int64(i) < n.chunks.Chunked.Count {
 			rows = append(rows, o)
 		}
 	}
-	return append(rows, *n.chunks), nil
+	return append(rows, *n.chunks)
 }
 
 // removeChunked removes a chunked file, its chunks first.
@@ -304,105 +328,40 @@ func (c *core) removeChunked(tx *store.Tx, p auth.Principal, s *scope, n *node, 
 	return c.forgetPath(tx, s.container.ID, n.path)
 }
 
-// clearChunks removes what has the names that the rows of a chunked file are
-// carried to: files of their own, where no manifest joins them.
-func (w *transfer) clearChunks(tx *store.Tx, n *node, d *scope, target string, rows []store.Object) error {
-	there, found := make([]store.Object, len(rows)), make([]bool, len(rows))
-	b := tx.Batch()
-	for i := range rows {
-		b.Object(d.container.ID, target+rows[i].Name[len(n.path):], &there[i], &found[i])
-	}
-	if err := b.Do(); err != nil {
-		return err
-	}
-	for i := range there {
-		if !found[i] {
-			continue
-		}
-		if !there[i].Expired(w.now) {
-			if !w.opt.Overwrite {
-				return errs.New("trees", errs.Precondition, "", "Chunks of the destination exist.")
-			}
-			if err := w.holdsLocks(&tx.View, w.p, d, there[i].Name, true, w.opt.Conditions.Tokens, w.now); err != nil {
-				return err
-			}
-		}
-		tx.DeleteObject(&d.container, &there[i], w.now)
-		if err := w.forgetPath(tx, d.container.ID, there[i].Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // replaceChunked makes place for a plain file that a drive puts where a
 // chunked one is. It needs the container's exclusive lock.
 func (w *put) replaceChunked(tx *store.Tx, strong bool) error {
-	if !w.opt.Drive || w.old != nil {
+	if w.joins == nil {
 		return nil
-	}
-	n, ok, err := w.lookupChunked(&tx.View, w.scope.container.ID, w.ref.Object, w.now)
-	if err != nil || !ok {
-		return err
 	}
 	w.overChunks = true
 	if !strong {
 		return errStronger
 	}
-	return w.removeChunked(tx, w.p, &w.scope, &n, w.now)
+	return w.removeChunked(tx, w.p, &w.scope, w.joins, w.now)
 }
 
-// errManyChunks refuses to rename what cannot be renamed in one transaction.
-var errManyChunks = errs.New("trees", errs.Forbidden, errs.TooMany,
-	"A file in so many chunks cannot be copied or renamed on a drive: its manifest is too large.")
-
-// rewriteChunked gives the manifests among copied or moved rows the names that
-// their files now have. Their text must lie in the engine.
-func (w *transfer) rewriteChunked(tx *store.Tx, d *scope, was, is []string) error {
-	for i := range was {
-		if was[i] == is[i] {
-			continue
-		}
-		row, found, err := tx.Object(d.container.ID, is[i])
-		if err != nil || !found {
-			return err
-		}
-		if !row.Content.Inline {
-			return errManyChunks
-		}
-		text, err := tx.Inline(row.Content)
-		if err != nil {
-			return err
-		}
-		m, err := w.cfg.Chunks.Read(text)
-		if err != nil {
-			return badSegment(err)
-		}
-		m.ContentID = strings.TrimSuffix(is[i], chunkManifestSuffix)
-		for k := range m.Chunks {
-			m.Chunks[k].ID = chunkName(m.ContentID, k)
-		}
-		text = w.cfg.Chunks.Write(&m)
-		if len(text) > w.store.InlineLimit() {
-			return errManyChunks
-		}
-		next := row
-		next.Content = tx.PutSmall(text, w.now)
-		next.Chunked = w.chunkedOf(is[i], text)
-		tx.PutObject(&d.container, &row, &next, w.now)
+// findChunked looks whether a plain file that a drive puts replaces a chunked
+// one.
+func (w *put) findChunked(v *store.View) error {
+	w.joins = nil
+	if !w.opt.Drive || w.old != nil {
+		return nil
 	}
-	return nil
+	n, ok, err := w.lookupChunked(v, w.scope.container.ID, w.ref.Object, w.now)
+	if ok {
+		w.joins = &n
+	}
+	return err
 }
 
-// manifestsAmong lists the manifests of chunks among rows below a path, by the
-// names that they have and those that they get below target.
-func manifestsAmong(rows []store.Object, path, target string) (was, is []string) {
-	for i := range rows {
-		if name := rows[i].Name; rows[i].Chunked != nil && len(name) >= len(path) {
-			was, is = append(was, name), append(is, target+name[len(path):])
-		}
+// shown is the file that the client sees at the name of the write; nil where
+// there is none.
+func (w *put) shown() *store.Object {
+	if w.joins != nil {
+		return w.joins.file
 	}
-	return was, is
+	return w.old
 }
 
 // chunkGroup remembers, along a listing, of which file chunks were met last.
@@ -415,7 +374,7 @@ type chunkGroup struct {
 // joined.
 func (w *walk) chunkHidden(name string) (bool, error) {
 	base, i, ok := splitChunk(name)
-	if !ok || w.cfg.Chunks == nil || w.past {
+	if !ok || w.cfg.Chunks == nil {
 		return false, nil
 	}
 	if w.group.base != base {
@@ -449,7 +408,7 @@ func (w *walk) taken(name string) (bool, error) {
 // chunkedFile is the node that a drive shows for a manifest of chunks; nil
 // where it shows the manifest itself.
 func (w *walk) chunkedFile(o *store.Object) (*node, error) {
-	if o.Chunked == nil || w.cfg.Chunks == nil || w.past {
+	if o.Chunked == nil || w.cfg.Chunks == nil {
 		return nil, nil
 	}
 	base := strings.TrimSuffix(o.Name, chunkManifestSuffix)

@@ -98,6 +98,9 @@ func (c *core) nodeAt(v *store.View, p auth.Principal, ref Ref, at names.Snapsho
 	}
 	n, ok, err := rows.lookup(at.Path)
 	if err == nil && !ok {
+		n, ok, err = c.chunkedAt(rows, at.Path)
+	}
+	if err == nil && !ok {
 		err = notOnDrive
 	}
 	return s, rows, n, err
@@ -219,7 +222,7 @@ func (t *Trees) Open(ctx context.Context, ref Ref, cond Conditions) (Object, Con
 	if !past {
 		obj, content, err := (&Objects{t.core}).Open(ctx, ref, cond)
 		if errs.ReasonOf(err) == errs.NoObject && t.cfg.Chunks != nil {
-			if o, c, e := t.openChunked(ctx, ref, &cond); errs.Of(e) != errs.NotFound {
+			if o, c, e := t.openChunked(ctx, ref, "", &cond); errs.Of(e) != errs.NotFound {
 				return o, c, e
 			}
 		}
@@ -236,7 +239,13 @@ func (t *Trees) Open(ctx context.Context, ref Ref, cond Conditions) (Object, Con
 		// No lock covers the past: of its conditions only entity tags can hold.
 		return Object{}, nil, errs.New("trees.Open", errs.Precondition, "", "A snapshot has no locks.")
 	}
-	return (&Snapshots{t.core}).open(ctx, inside, at.Name, cond)
+	obj, content, err := (&Snapshots{t.core}).open(ctx, inside, at.Name, cond)
+	if errs.ReasonOf(err) == errs.NoObject && t.cfg.Chunks != nil {
+		if o, c, e := t.openChunked(ctx, inside, at.Name, &cond); errs.Of(e) != errs.NotFound {
+			return o, c, e
+		}
+	}
+	return obj, content, err
 }
 
 // checkPastSource judges a copy out of a snapshot: of what it shows, not of
@@ -268,6 +277,11 @@ func (w *transfer) below(tx *store.Tx, s *scope, path string) ([]store.Object, e
 	if w.past == nil {
 		return tx.Records(s.container.ID, store.Query{Prefix: path, Limit: w.cfg.MaxTree + 1})
 	}
+	return w.pastRecords(tx, s, path, w.cfg.MaxTree+1)
+}
+
+// pastRecords lists what the snapshot of the source shows below a prefix.
+func (w *transfer) pastRecords(tx *store.Tx, s *scope, prefix string, limit int) ([]store.Object, error) {
 	snap, found, err := tx.Snapshot(s.container.ID, w.past.Name)
 	if err == nil && !found {
 		err = errNoSnapshot
@@ -275,7 +289,7 @@ func (w *transfer) below(tx *store.Tx, s *scope, path string) ([]store.Object, e
 	if err != nil {
 		return nil, err
 	}
-	return tx.RecordsAt(s.container.ID, snap.Epoch, path, "", w.cfg.MaxTree+1)
+	return tx.RecordsAt(s.container.ID, snap.Epoch, prefix, "", limit)
 }
 
 // share makes a copy refer to the content of its source.

@@ -126,14 +126,14 @@ func (c *core) applyPatch(tx *store.Tx, p auth.Principal, s *scope, n *node, pat
 		return err
 	}
 	o := n.file
-	if o == nil {
+	switch {
+	case n.chunks != nil:
+		o = n.chunks // its time and properties are those of the file
+	case o == nil:
 		o = n.marker
 	}
 	if o == nil || patch.Modified.IsZero() && len(patch.User) == 0 {
 		return nil
-	}
-	if n.chunks != nil {
-		return errs.New("trees.PatchProps", errs.Forbidden, "", "The file is stored in chunks: its time and properties are those of its manifest.")
 	}
 	next := *o
 	next.Born = s.container.Epoch

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"entrepot/auth"
@@ -40,6 +41,8 @@ type transfer struct {
 
 	// past is the source's place where that is a snapshot.
 	past *names.SnapshotPath
+
+	rewrites rewrites // manifests of chunks that get another text
 }
 
 func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, move bool) (created bool, err error) {
@@ -60,11 +63,21 @@ func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, mov
 	if err := w.look(ctx); err != nil {
 		return false, err
 	}
-	err = w.retryStronger(ctx, w.guards, func(tx *store.Tx, strong bool) (err error) {
-		created, err = w.run(tx, strong)
-		return err
-	})
-	return created, err
+	defer func() { w.endRewrites(ctx, err) }()
+	for range rewriteAttempts {
+		err = w.retryStronger(ctx, w.guards, func(tx *store.Tx, strong bool) (err error) {
+			w.unused()
+			created, err = w.run(tx, strong)
+			return err
+		})
+		if !errors.Is(err, errRewrite) {
+			return created, err
+		}
+		if err := w.prepare(ctx); err != nil {
+			return false, err
+		}
+	}
+	return false, err
 }
 
 func (w *transfer) checkArguments() error {
@@ -393,7 +406,7 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 	var err error
 	switch {
 	case n.chunks != nil:
-		if objects, err = w.chunkRows(&tx.View, s.container.ID, n); err != nil {
+		if objects, err = w.chunksOf(tx, s, n); err != nil {
 			return err
 		}
 		if err := w.clearChunks(tx, n, d, target, objects); err != nil {

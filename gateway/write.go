@@ -40,7 +40,8 @@ type put struct {
 	othersDepot, othersAccount int64
 	reserved                   bool
 	chunked                    *store.Chunked // of a manifest of chunks
-	overChunks                 bool           // a plain file replaces a chunked one
+	joins                      *node          // the chunked file that a plain one is to replace; nil: none
+	overChunks                 bool           // it does replace one
 	source                     string         // of a copy within an account: that object, for the audit
 }
 
@@ -237,6 +238,9 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 	if err := w.trafficLeft(v, &s, w.now); err != nil {
 		return err
 	}
+	if err := w.findChunked(v); err != nil {
+		return err
+	}
 	if err := w.conditions(v, locks); err != nil {
 		return err
 	}
@@ -264,20 +268,20 @@ func (w *put) conditions(v *store.View, locks int64) error {
 			return err
 		}
 	}
-	etag := ""
-	if w.old != nil && c.namesTags() {
+	etag, shown := "", w.shown()
+	if shown != nil && c.namesTags() {
 		var err error
-		if etag, err = w.tagShown(v, w.p, w.ref.Account, w.old, w.now); err != nil {
+		if etag, err = w.tagShown(v, w.p, w.ref.Account, shown, w.now); err != nil {
 			return err
 		}
 	}
-	if err := c.writeAllowed(w.old, etag); err != nil {
+	if err := c.writeAllowed(shown, etag); err != nil {
 		return err
 	}
 	if locks == 0 {
 		return nil
 	}
-	return w.holdsLocks(v, w.p, &w.scope, w.ref.Object, w.old == nil, c.Tokens, w.now)
+	return w.holdsLocks(v, w.p, &w.scope, w.ref.Object, shown == nil, c.Tokens, w.now)
 }
 
 func (w *put) judgeQuota(v *store.View, size int64, exclusive bool) error {
