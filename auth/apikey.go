@@ -32,7 +32,7 @@ func KeyDigest(key string) [32]byte { return sha256.Sum256([]byte(key)) }
 func (s *Service) APIKey(ctx context.Context, key string, from netip.Addr) (KeyRecord, error) {
 	const op = "auth.APIKey"
 	upper := strings.ToUpper(key)
-	if !isAPIKey(upper) {
+	if !IsAPIKey(upper) {
 		return KeyRecord{}, errs.New(op, errs.Unauthenticated, errs.BadKey, "an API key has 32 hexadecimal digits")
 	}
 	rec, err := s.dir.Key(ctx, KeyDigest(upper))
@@ -49,12 +49,37 @@ func (s *Service) APIKey(ctx context.Context, key string, from netip.Addr) (KeyR
 	return rec, nil
 }
 
-func isAPIKey(key string) bool {
+// Label adds to a user's principal the application whose API key a request
+// shows, and has the directory note that the account uses it. What is wrong
+// with the key, or with the application, is errs.Forbidden with the reason that
+// APIKey or Directory.UseApplication gives: who is asking is known. A key beside
+// no user's credentials says nothing, and p is returned as it is.
+func (s *Service) Label(ctx context.Context, p Principal, key string, from netip.Addr) (Principal, error) {
+	if p.User == "" {
+		return p, nil
+	}
+	rec, err := s.APIKey(ctx, key, from)
+	if err == nil {
+		err = s.dir.UseApplication(ctx, p, rec.Application)
+	}
+	if err != nil {
+		if kind := errs.Of(err); kind == errs.Unauthenticated || kind == errs.NotFound {
+			err = &errs.Error{Op: "auth.Label", Kind: errs.Forbidden, Reason: errs.ReasonOf(err), Text: errs.TextOf(err), Err: err}
+		}
+		return Principal{}, err
+	}
+	p.Application = rec.Application
+	return p, nil
+}
+
+// IsAPIKey tells whether a text has the form of an API key: 32 hexadecimal
+// digits in either case.
+func IsAPIKey(key string) bool {
 	if len(key) != 32 {
 		return false
 	}
 	for i := range len(key) {
-		if c := key[i]; (c < '0' || c > '9') && (c < 'A' || c > 'F') {
+		if c := key[i]; (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
 			return false
 		}
 	}

@@ -93,6 +93,13 @@ type Directory interface {
 	// Credential finds an application password by its digest.
 	Credential(ctx context.Context, digest [32]byte) (CredentialRecord, error)
 
+	// UseApplication notes that p calls through an application, whose API key
+	// it has shown. errs.Forbidden where it may not: the account stopped the
+	// application (errs.ApplicationStopped) or has yet to allow it
+	// (errs.ConsentNeeded), or the caller's application password is for
+	// another one (errs.OutOfScope). errs.NotFound for a deleted one.
+	UseApplication(ctx context.Context, p Principal, application string) error
+
 	// CredentialUsed notes, without waiting, that an application password was
 	// right.
 	CredentialUsed(digest [32]byte)

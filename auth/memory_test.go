@@ -23,6 +23,8 @@ type directory struct {
 
 	credentials map[[32]byte]auth.CredentialRecord
 	used        [][32]byte
+	uses        []string // user and application
+	refused     error    // what UseApplication answers
 
 	broken error
 	reads  int // of tokens
@@ -108,6 +110,13 @@ func (d *directory) Credential(_ context.Context, digest [32]byte) (auth.Credent
 		return auth.CredentialRecord{}, errAbsent
 	}
 	return rec, nil
+}
+
+func (d *directory) UseApplication(_ context.Context, p auth.Principal, application string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uses = append(d.uses, p.User+" "+application)
+	return d.refused
 }
 
 func (d *directory) CredentialUsed(digest [32]byte) {

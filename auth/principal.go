@@ -65,7 +65,7 @@ type Principal struct {
 	Suspended bool
 
 	// Application is the application that an application password belongs
-	// to; "" for the user's own credentials.
+	// to, or whose API key came beside the user's own credentials; "": none.
 	Application string
 	// Scope limits an application password; nil: the user's own rights.
 	Scope *Scope

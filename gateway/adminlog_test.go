@@ -97,7 +97,7 @@ func TestUsingAnApplicationIsNoLineOfTheLog(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.g.Applications.Create(w.Local(), gateway.NewApplication{ID: "app"})
 	w.must(err)
-	w.wantLogged("", func() { w.must(w.g.Applications.Use(w.ctx, "app")) })
+	w.wantLogged("", func() { w.must(use(w.Fixture, w.ctx, "app")) })
 }
 
 func TestOnlyContainersOfTheAdministrationAreWrittenDown(t *testing.T) {

@@ -21,16 +21,20 @@ type Grant struct {
 	Credentials        int // application passwords of the account's users
 }
 
-// Use notes that the caller calls through an application, whose key it has
-// shown, and refuses where it may not: NotFound (NoApplication) for a deleted
-// application, Forbidden with ApplicationStopped when the account stopped it,
-// with OutOfScope when the caller's application password is for another one,
-// and with ConsentNeeded when the gateway asks accounts first. Without that
-// setting the first call of an account activates the application.
-func (a *Applications) Use(ctx context.Context, id string) error {
-	p, now := auth.PrincipalOf(ctx), a.now()
-	if p.User == "" {
+// UseApplication notes that a user calls through an application, whose key it
+// has shown, and refuses where it may not: NotFound (NoApplication) for a
+// deleted application, Forbidden with ApplicationStopped when the account
+// stopped it, with OutOfScope when the caller's application password is for
+// another one, with ConsentNeeded when the gateway asks accounts first, and
+// with Suspended. Without that setting the first call of an account activates
+// the application. It implements auth.Directory.
+func (a *Accounts) UseApplication(ctx context.Context, p auth.Principal, id string) error {
+	now := a.now()
+	switch {
+	case p.User == "":
 		return refuse(p)
+	case p.Suspended:
+		return errSuspended
 	}
 	if p.Scope != nil && p.Application != id {
 		return errOutOfScope

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,11 @@ func soundStore(t *testing.T, f *gatewaytest.Fixture) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// use notes that the caller of a context calls through an application.
+func use(f *gatewaytest.Fixture, ctx context.Context, id string) error {
+	return f.Gateway.Accounts.UseApplication(ctx, auth.PrincipalOf(ctx), id)
 }
 
 // withApplication makes the application phone with a key, and returns it.
@@ -127,12 +133,12 @@ func TestAnAccountSeesAndStopsItsApplications(t *testing.T) {
 	owner := f.Ctx("tester")
 	wantErr(t, "stopping an unused one", apps.Stop(owner, "test", "phone"), errs.NotFound, errs.NoApplication)
 	for _, id := range []string{"phone", "mypage"} {
-		if err := apps.Use(owner, id); err != nil {
+		if err := use(f, owner, id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	wantErr(t, "using an unknown one", apps.Use(owner, "zzz"), errs.NotFound, errs.NoApplication)
-	wantErr(t, "nobody uses", apps.Use(f.Ctx(""), "phone"), errs.Unauthenticated, "")
+	wantErr(t, "using an unknown one", use(f, owner, "zzz"), errs.NotFound, errs.NoApplication)
+	wantErr(t, "nobody uses", use(f, f.Ctx(""), "phone"), errs.Unauthenticated, "")
 	grants, err := apps.Grants(owner, "test")
 	if err != nil || len(grants) != 2 || grants[1].Application != "phone" || grants[1].Stopped || !grants[1].Activated.Equal(f.Clock.Now()) {
 		t.Fatalf("%+v, %v", grants, err)
@@ -143,14 +149,14 @@ func TestAnAccountSeesAndStopsItsApplications(t *testing.T) {
 		}
 	}
 	wantErr(t, "stopping a first-party one", apps.Stop(owner, "test", "mypage"), errs.Forbidden, errs.FirstParty)
-	wantErr(t, "using a stopped one", apps.Use(owner, "phone"), errs.Forbidden, errs.ApplicationStopped)
-	if err := apps.Use(f.Ctx("tester2"), "phone"); err != nil {
+	wantErr(t, "using a stopped one", use(f, owner, "phone"), errs.Forbidden, errs.ApplicationStopped)
+	if err := use(f, f.Ctx("tester2"), "phone"); err != nil {
 		t.Errorf("another account: %v", err)
 	}
 	if err := apps.Allow(owner, "test", "phone"); err != nil {
 		t.Error(err)
 	}
-	if err := apps.Use(owner, "phone"); err != nil {
+	if err := use(f, owner, "phone"); err != nil {
 		t.Error(err)
 	}
 	for _, user := range []string{"tester2", "tester3", "tester6"} {
@@ -165,11 +171,11 @@ func TestConsentIsAskedFirstWhereTheGatewaySaysSo(t *testing.T) {
 	apps := f.Gateway.Applications
 	withApplication(t, f)
 	owner := f.Ctx("tester")
-	wantErr(t, "without consent", apps.Use(owner, "phone"), errs.Forbidden, errs.ConsentNeeded)
+	wantErr(t, "without consent", use(f, owner, "phone"), errs.Forbidden, errs.ConsentNeeded)
 	if err := apps.Allow(owner, "test", "phone"); err != nil {
 		t.Fatal(err)
 	}
-	if err := apps.Use(owner, "phone"); err != nil {
+	if err := use(f, owner, "phone"); err != nil {
 		t.Error(err)
 	}
 }

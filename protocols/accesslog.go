@@ -3,9 +3,12 @@ package protocols
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
+	"entrepot/auth"
 	"entrepot/auth/httpauth"
 	"entrepot/gateway/errs"
 	"entrepot/protocols/internal/httpkit"
@@ -15,6 +18,9 @@ const (
 	// maxLoggedPath is how much of a path that no face knows is logged, and of
 	// the names of ignored headers.
 	maxLoggedPath = 200
+	// maxEncodings is how often a path may be percent-encoded for its API key
+	// to be recognised.
+	maxEncodings = 4
 	// maxLoggedHeaders is how many ignored headers are named.
 	maxLoggedHeaders = 5
 )
@@ -65,12 +71,43 @@ func logRequest(r *http.Request, log *slog.Logger, e *httpkit.Event, status int,
 }
 
 // loggedPath is a path that no face took, as far as it is logged: without
-// parameters of its segments, which can hold keys, and not without end.
+// parameters of its segments, which can hold secrets, and not without end. Of
+// an API key among the parameters the last four digits are told, so that an
+// operator can find whose application it is.
 func loggedPath(path string) string {
-	for _, mark := range []string{";", "%3b", "%3B"} {
-		path, _, _ = strings.Cut(path, mark)
+	at := parameterMark.FindStringIndex(path)
+	if at == nil {
+		return path[:min(len(path), maxLoggedPath)]
 	}
-	return path[:min(len(path), maxLoggedPath)]
+	return path[:min(at[0], maxLoggedPath)] + loggedKey(path[at[0]:])
+}
+
+// parameterMark begins the parameters of a segment: a semicolon, encoded once,
+// more often or not at all.
+var parameterMark = regexp.MustCompile(`;|%(25)*3[Bb]`)
+
+// loggedKey is what is logged of parameters: ";api_key=***" and the last four
+// digits of the first API key among them; "" where there is none. Of what has
+// not the form of a key nothing is told.
+func loggedKey(parameters string) string {
+	for range maxEncodings {
+		plain, err := url.PathUnescape(parameters)
+		if err != nil || plain == parameters {
+			break
+		}
+		parameters = plain
+	}
+	for p := range strings.FieldsFuncSeq(parameters, func(r rune) bool { return r == ';' || r == '/' }) {
+		name, value, _ := strings.Cut(p, "=")
+		if !strings.EqualFold(name, "api_key") {
+			continue
+		}
+		if !auth.IsAPIKey(value) {
+			return ";api_key=***"
+		}
+		return ";api_key=***" + value[len(value)-4:]
+	}
+	return ""
 }
 
 // expected tells failures that are the caller's affair although some protocols

@@ -75,28 +75,51 @@ func ApplicationPassword(s *auth.Service) Authenticator {
 	})
 }
 
-// APIKey asks s about the application key of a request: the value of the
+// apiKeyHeader carries the key of the calling application, canonically.
+const apiKeyHeader = "X-Teracloud-Api-Key"
+
+// APIKey returns the application key of a request: the value of the
 // X-TeraCLOUD-API-KEY header, or the matrix parameter api_key, which the caller
-// cut out of the path ("" when there is none). A key labels an application and
-// stands for nobody. Without one found is false; two different ones are
-// errs.Unauthenticated with errs.BadKey.
-func APIKey(r *http.Request, s *auth.Service, parameter string) (key auth.KeyRecord, found bool, err error) {
-	header, err := single(r, "X-Teracloud-Api-Key")
-	if err != nil {
-		return auth.KeyRecord{}, true, err
+// cut out of the path ("" when there is none). "" when there is neither; two
+// that are not the same key are errs.Forbidden with errs.BadKey. Its form and
+// what it is worth are judged by auth.Service.
+func APIKey(r *http.Request, parameter string) (string, error) {
+	values := r.Header[apiKeyHeader]
+	if parameter != "" {
+		values = append([]string{parameter}, values...)
 	}
-	if header != "" && parameter != "" && !strings.EqualFold(header, parameter) {
-		return auth.KeyRecord{}, true, errs.New("httpauth.APIKey", errs.Unauthenticated, errs.BadKey, "two different API keys are given")
+	key := ""
+	for _, v := range values {
+		if key != "" && v != "" && !strings.EqualFold(key, v) {
+			return "", errs.New("httpauth.APIKey", errs.Forbidden, errs.BadKey, "two different API keys are given")
+		}
+		if key == "" {
+			key = v
+		}
 	}
-	value := header
-	if value == "" {
-		value = parameter
-	}
-	if value == "" {
-		return auth.KeyRecord{}, false, nil
-	}
-	key, err = s.APIKey(r.Context(), value, clientAddr(r))
-	return key, true, err
+	return key, nil
+}
+
+// Labelled asks a who the caller is, and then s about the application whose key
+// the X-TeraCLOUD-API-KEY header shows (auth.Service.Label): a key that is
+// revoked, unknown or malformed, or an application that the caller's account
+// stopped, is errs.Forbidden. Requests without the header are a's alone, and so
+// are those of nobody, whose key says nothing.
+func Labelled(s *auth.Service, a Authenticator) Authenticator {
+	return authenticatorFunc(func(r *http.Request) (auth.Principal, error) {
+		p, err := a.Authenticate(r)
+		if err != nil || p.User == "" || r.Header[apiKeyHeader] == nil {
+			return p, err
+		}
+		switch key, err := APIKey(r, ""); {
+		case err != nil:
+			return auth.Principal{}, err
+		case key == "":
+			return p, nil
+		default:
+			return s.Label(r.Context(), p, key, clientAddr(r))
+		}
+	})
 }
 
 // SwiftToken asks s about the token in X-Auth-Token or, when that is absent or

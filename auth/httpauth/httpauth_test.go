@@ -52,8 +52,23 @@ func (d *directory) NextIssue(context.Context, string) (uint64, error) { return 
 
 func (d *directory) RemoveToken(context.Context, [32]byte) error { return nil }
 
-func (d *directory) Key(context.Context, [32]byte) (auth.KeyRecord, error) {
+func (d *directory) Key(_ context.Context, digest [32]byte) (auth.KeyRecord, error) {
+	switch digest {
+	case auth.KeyDigest(apiKey):
+		return auth.KeyRecord{Application: "phone"}, nil
+	case auth.KeyDigest(revokedKey):
+		return auth.KeyRecord{Application: "phone", Revoked: true}, nil
+	case auth.KeyDigest(stoppedKey):
+		return auth.KeyRecord{Application: "stopped"}, nil
+	}
 	return auth.KeyRecord{}, errAbsent
+}
+
+func (d *directory) UseApplication(_ context.Context, _ auth.Principal, application string) error {
+	if application == "stopped" {
+		return errs.New("directory", errs.Forbidden, errs.ApplicationStopped, "stopped")
+	}
+	return nil
 }
 
 func (d *directory) Credential(_ context.Context, digest [32]byte) (auth.CredentialRecord, error) {
@@ -64,6 +79,13 @@ func (d *directory) Credential(_ context.Context, digest [32]byte) (auth.Credent
 }
 
 func (d *directory) CredentialUsed([32]byte) {}
+
+// API keys that the directory knows.
+var (
+	apiKey     = strings.Repeat("0A", 16)
+	revokedKey = strings.Repeat("0B", 16)
+	stoppedKey = strings.Repeat("0C", 16)
+)
 
 // applicationPassword is one of the user of service.
 var applicationPassword = "ap-" + strings.Repeat("a2", 16)

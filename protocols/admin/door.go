@@ -27,7 +27,7 @@ type Door struct {
 // NewDoor returns a door to a face; logins answers who asks.
 func NewDoor(face *Face, logins *auth.Service) *Door {
 	d := &Door{face: face}
-	ask := httpauth.First(httpauth.SwiftToken(logins), httpauth.Basic(logins))
+	ask := httpauth.Labelled(logins, httpauth.First(httpauth.SwiftToken(logins), httpauth.Basic(logins)))
 	d.guarded = httpauth.Middleware(ask, face.fail)(http.HandlerFunc(d.serve))
 	return d
 }

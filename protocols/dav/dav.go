@@ -109,14 +109,14 @@ func New(cfg Config, g *gateway.Gateway, a *auth.Service, log *slog.Logger, now 
 	}
 	f := &Face{
 		cfg: cfg, objects: g.Objects, trees: g.Trees, log: log, now: now,
-		who:     httpauth.First(httpauth.Basic(a), httpauth.Bearer(a)),
+		who:     httpauth.Labelled(a, httpauth.First(httpauth.Basic(a), httpauth.Bearer(a))),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
 	f.cfg.PublicHosts = slices.Clone(cfg.PublicHosts)
 	f.mounts = mountsOf(cfg)
 	f.methods = f.methodTable()
 	f.served = httpauth.Middleware(f.who, f.deny, httpauth.AllowOrigins(f.ownOrigin))(http.HandlerFunc(f.serve))
-	f.bearing = httpauth.Middleware(httpauth.Bearer(a), f.deny, httpauth.AllowOrigins(f.ownOrigin))(http.HandlerFunc(f.serve))
+	f.bearing = httpauth.Middleware(httpauth.Labelled(a, httpauth.Bearer(a)), f.deny, httpauth.AllowOrigins(f.ownOrigin))(http.HandlerFunc(f.serve))
 	return f, nil
 }
 

@@ -33,7 +33,7 @@ type Face struct {
 // New makes the face; logins checks passwords and tokens, documents may be
 // nil: then none is valid.
 func New(depots *gateway.Depots, documents *gateway.Documents, logins *auth.Service) *Face {
-	return &Face{depots: depots, documents: documents, who: httpauth.First(httpauth.Basic(logins), httpauth.Bearer(logins))}
+	return &Face{depots: depots, documents: documents, who: httpauth.Labelled(logins, httpauth.First(httpauth.Basic(logins), httpauth.Bearer(logins)))}
 }
 
 // Depot is a depot as its users see it. Limits of 0 are none.

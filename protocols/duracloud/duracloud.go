@@ -59,7 +59,7 @@ func New(cfg Config, gw *gateway.Gateway, logins *auth.Service, log *slog.Logger
 		log = slog.New(slog.DiscardHandler)
 	}
 	f := &Face{cfg: cfg, spaces: gw.Spaces, objects: gw.Objects, log: log, now: now}
-	f.guarded = httpauth.Middleware(httpauth.First(httpauth.Basic(logins), httpauth.Bearer(logins)), f.deny)(http.HandlerFunc(f.serve))
+	f.guarded = httpauth.Middleware(httpauth.Labelled(logins, httpauth.First(httpauth.Basic(logins), httpauth.Bearer(logins))), f.deny)(http.HandlerFunc(f.serve))
 	return f, nil
 }
 

@@ -96,7 +96,7 @@ func New(cfg Config, gw *gateway.Gateway, logins *auth.Service, now func() time.
 		cfg: cfg, logins: logins, now: now, info: infoBody(cfg),
 		accounts: gw.Accounts, containers: gw.Containers, objects: gw.Objects,
 	}
-	ask := strangers{httpauth.First(httpauth.SwiftToken(logins), httpauth.ApplicationPassword(logins))}
+	ask := strangers{httpauth.Labelled(logins, httpauth.First(httpauth.SwiftToken(logins), httpauth.ApplicationPassword(logins)))}
 	f.guarded = httpauth.Middleware(ask, f.fail)(http.HandlerFunc(f.serve))
 	return f, nil
 }
