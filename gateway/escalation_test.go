@@ -102,7 +102,7 @@ func TestS19LateCallsDoNotMakeADeletedAccountAgain(t *testing.T) {
 	before := w.Fingerprint()
 	err := w.g.Accounts.AddUser(late, gateway.NewUser{Name: "late", Account: "test", Role: auth.RoleUser})
 	wantKind(t, err, errs.Forbidden, errs.NotAdmin)
-	if err := w.g.Applications.Use(late, "phone"); err == nil {
+	if err := use(w.Fixture, late, "phone"); err == nil {
 		t.Error("a grant is left for the account")
 	}
 	_, err = w.g.Objects.Put(late, ref("c", "a"), strings.NewReader("x"), gateway.PutOptions{Size: 1})
