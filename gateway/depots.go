@@ -24,7 +24,7 @@ const (
 )
 
 var (
-	errNoDepot        = errs.New("depots", errs.Forbidden, errs.NoDepot, "no depot")
+	errNoDepot        = errs.New("depots", errs.Forbidden, errs.NoDepot, "No depot of this account takes new containers.")
 	errNoDepotForUser = errs.New("depots", errs.NotFound, errs.NoDepotForUser, "")
 	errDepotNotFound  = errs.New("depots", errs.NotFound, errs.NoDepot, "")
 )
