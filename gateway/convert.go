@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"entrepot/store"
@@ -12,6 +13,12 @@ import (
 // fromObject describes an object: a static large one as what it joins, a
 // dynamic one and a link as what they store, since they are not looked into.
 func fromObject(o *store.Object) Object {
+	return fromListed(o, nil)
+}
+
+// fromListed is fromObject for a row of a listing, which shows no SHA-256. The
+// texts of digests lie in t. A nil t stands for no listing.
+func fromListed(o *store.Object, t *digestTexts) Object {
 	out := Object{
 		Name:        o.Name,
 		ContentType: o.ContentType,
@@ -26,35 +33,52 @@ func fromObject(o *store.Object) Object {
 	}
 	switch {
 	case o.Large != nil:
-		out.Large, out.Size, out.Composite = Static, o.Large.Size, md5Text(&o.Large.MD5)
+		out.Large, out.Size, out.Composite = Static, o.Large.Size, t.text(&o.Large.MD5)
 	case o.Dynamic():
 		out.Large, out.Size = Dynamic, o.Content.Size
 	default:
-		setStored(&out, o)
+		setStored(&out, o, t)
 		if l := o.Link; l != nil {
 			out.Link = &Link{Ref: Ref{Account: o.Refers, Container: l.Container, Object: l.Object}, Size: l.Size}
 			if l.Static {
-				out.Link.ETag = md5Text(&l.MD5)
+				out.Link.ETag = t.text(&l.MD5)
 			}
 		}
 		return out
 	}
-	out.ManifestMD5, out.ManifestSize = md5Text(&o.Content.MD5), o.Content.Size
+	out.ManifestMD5, out.ManifestSize = t.text(&o.Content.MD5), o.Content.Size
 	return out
 }
 
-// md5Text is the text of a digest, in one piece of memory: listings make many.
-func md5Text(sum *[16]byte) string {
+// digestTexts keeps the texts of a listing's digests in few pieces of memory.
+type digestTexts struct{ piece strings.Builder }
+
+// digestsAPiece is how many texts lie in one piece of memory.
+const digestsAPiece = 128
+
+// text returns a digest in lower-case hex; with a nil receiver in memory of its
+// own.
+func (t *digestTexts) text(sum *[16]byte) string {
 	var text [32]byte
 	hex.Encode(text[:], sum[:])
-	return string(text[:])
+	if t == nil {
+		return string(text[:])
+	}
+	if t.piece.Cap()-t.piece.Len() < len(text) {
+		t.piece = strings.Builder{}
+		t.piece.Grow(digestsAPiece * len(text))
+	}
+	at := t.piece.Len()
+	t.piece.Write(text[:])
+	return t.piece.String()[at:]
 }
 
-// setStored shows the content that an object itself stores.
-func setStored(out *Object, o *store.Object) {
+// setStored shows the content that an object itself stores; t as for
+// fromListed.
+func setStored(out *Object, o *store.Object, t *digestTexts) {
 	out.Size = o.Content.Size
-	out.MD5 = md5Text(&o.Content.MD5)
-	if o.Content.SHA256 != [32]byte{} {
+	out.MD5 = t.text(&o.Content.MD5)
+	if t == nil && o.Content.SHA256 != [32]byte{} {
 		out.SHA256 = hex.EncodeToString(o.Content.SHA256[:])
 	}
 	if o.Content.SHA1 != nil {

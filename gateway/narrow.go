@@ -99,38 +99,39 @@ func (s *scope) nextStep(prefix string) string {
 
 // cut changes what is listed below a prefix to what the caller may see: only
 // names below its own folder. A listing by "/" from a place on the way has one
-// row, the next step, which is returned when there is anything there.
-func (s *scope) cut(v *store.View, q store.Query) ([]store.Listed, error) {
+// row, the next step, which is listed when there is anything there. take is that
+// of store.View.EachObject.
+func (s *scope) cut(v *store.View, q store.Query, take func(*store.Listed, int) error) error {
 	if s.way == "" || strings.HasPrefix(q.Prefix, s.way) {
-		return v.Objects(s.container.ID, q)
+		return v.EachObject(s.container.ID, q, take)
 	}
 	if !strings.HasPrefix(s.way, q.Prefix) {
-		return nil, nil
+		return nil
 	}
 	if q.Delimiter != "" {
 		if end := strings.Index(s.way[len(q.Prefix):], q.Delimiter); end >= 0 {
 			step := s.way[:len(q.Prefix)+end+len(q.Delimiter)]
-			return s.cutRolled(v, q, step)
+			return s.cutRolled(v, q, step, take)
 		}
 	}
 	q.Prefix = s.way
-	return v.Objects(s.container.ID, q)
+	return v.EachObject(s.container.ID, q, take)
 }
 
 // cutRolled is the listing whose names all roll up into one step.
-func (s *scope) cutRolled(v *store.View, q store.Query, step string) ([]store.Listed, error) {
+func (s *scope) cutRolled(v *store.View, q store.Query, step string, take func(*store.Listed, int) error) error {
 	past := q.Marker != "" && step <= q.Marker || q.EndMarker != "" && step >= q.EndMarker
 	if q.Reverse {
 		past = q.Marker != "" && step >= q.Marker || q.EndMarker != "" && step <= q.EndMarker
 	}
 	if past || q.Direct || q.Limit == 0 {
-		return nil, nil
+		return nil
 	}
 	any, err := v.Objects(s.container.ID, store.Query{Prefix: s.way, Limit: 1, Now: q.Now})
 	if err != nil || len(any) == 0 {
-		return nil, err
+		return err
 	}
-	return []store.Listed{{Subdir: step}}, nil
+	return take(&store.Listed{Subdir: step}, 1)
 }
 
 // limitedAccount is what a limited caller sees of its account: that it is

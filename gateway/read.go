@@ -181,7 +181,8 @@ func checkObjectRef(ref Ref) error {
 	return names.Object(ref.Object)
 }
 
-// List returns a container together with a page of its names.
+// List returns a container together with a page of its names. Their objects
+// show no SHA-256.
 func (o *Objects) List(ctx context.Context, ref Ref, opt ListOptions) (Container, []Entry, error) {
 	if err := names.Container(ref.Container); err != nil {
 		return Container{}, nil, err
@@ -204,25 +205,30 @@ func (o *Objects) List(ctx context.Context, ref Ref, opt ListOptions) (Container
 		if err := s.mayList(p); err != nil && !s.wayOpen {
 			return err
 		}
-		list, err := s.cut(v, query(opt, now))
-		if err != nil {
-			return err
-		}
 		out = fromContainer(&s, objects, bytes)
-		entries = make([]Entry, len(list))
-		for i := range list {
-			if list[i].Subdir != "" {
-				entries[i].Subdir = list[i].Subdir
-			} else {
-				entries[i].Object = fromObject(&list[i].Object)
-				if link := entries[i].Object.Link; link != nil && link.Account == "" {
-					link.Account = ref.Account
-				}
+		entries = opt.Into[:0]
+		var texts digestTexts
+		return s.cut(v, query(opt, now), func(l *store.Listed, rows int) error {
+			if cap(entries) == 0 {
+				entries = make([]Entry, 0, rows)
 			}
-		}
-		return nil
+			entries = append(entries, listedEntry(ref.Account, l, &texts))
+			return nil
+		})
 	})
 	return out, entries, err
+}
+
+// listedEntry is a row of a listing of an account's container.
+func listedEntry(account string, l *store.Listed, t *digestTexts) Entry {
+	if l.Subdir != "" {
+		return Entry{Subdir: l.Subdir}
+	}
+	e := Entry{Object: fromListed(&l.Object, t)}
+	if link := e.Object.Link; link != nil && link.Account == "" {
+		link.Account = account
+	}
+	return e
 }
 
 // maxPage is the largest page of a listing.

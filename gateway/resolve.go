@@ -58,7 +58,7 @@ func (at *place) object() Object {
 	out := at.scope.show(&at.obj)
 	switch {
 	case at.raw && out.Large != Plain:
-		setStored(&out, &at.obj)
+		setStored(&out, &at.obj, nil)
 		out.Manifest = true
 	case at.dyn != nil:
 		out.Size, out.Composite = at.dyn.size, at.etag()

@@ -185,14 +185,12 @@ func (s *Spaces) Items(ctx context.Context, ref Ref, prefix, marker string, limi
 			objects, markers = 0, 0
 		}
 		out = SpaceStat{Name: at.container.Name, Created: at.container.Created.Time(), Items: objects - markers, Access: at.access}
-		list, err := at.cut(v, store.Query{
-			Prefix: prefix, Marker: marker, Limit: min(limit, MaxItems), Now: now, Items: true,
+		q := store.Query{Prefix: prefix, Marker: marker, Limit: min(limit, MaxItems), Now: now, Items: true}
+		items = []string{}
+		return at.cut(v, q, func(l *store.Listed, _ int) error {
+			items = append(items, l.Object.Name)
+			return nil
 		})
-		items = make([]string, len(list))
-		for i := range list {
-			items[i] = list[i].Object.Name
-		}
-		return err
 	})
 	return out, items, err
 }

@@ -126,7 +126,7 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 			out = t.pastFolder(&s, at, rows.snap.Created)
 			return nil
 		}
-		out = t.describe(&s, &n)
+		out = t.describe(&s, &n, nil)
 		_, err = t.reveal(v, p, &s, &past{rows.id, rows.snap}, &n, &out, t.now())
 		out.inSnapshot(at.Base())
 		return err
@@ -136,7 +136,7 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 
 // pastFolder is the node of a folder that no object stands for.
 func (t *Trees) pastFolder(s *scope, at names.SnapshotPath, created store.Stamp) Node {
-	n := t.describe(s, &node{kind: NodeFolder, path: at.String()})
+	n := t.describe(s, &node{kind: NodeFolder, path: at.String()}, nil)
 	n.Created, n.Modified = created.Time(), created.Time()
 	n.inSnapshot("")
 	return n

@@ -108,7 +108,7 @@ func (c *core) at(v *store.View, p auth.Principal, ref Ref, now store.Stamp) (sc
 
 // node describes what was found, with the parts that are asked for.
 func (c *core) node(v *store.View, p auth.Principal, s *scope, n *node, parts NodeParts, now store.Stamp) (Node, error) {
-	out := c.describe(s, n)
+	out := c.describe(s, n, nil)
 	if _, err := c.reveal(v, p, s, nil, n, &out, now); err != nil {
 		return Node{}, err
 	}
@@ -132,7 +132,8 @@ func (c *core) node(v *store.View, p auth.Principal, s *scope, n *node, parts No
 	return out, nil
 }
 
-func (c *core) describe(s *scope, n *node) Node {
+// describe shows a node without what it must be asked for. Digests lie in t.
+func (c *core) describe(s *scope, n *node, t *digestTexts) Node {
 	out := Node{
 		Ref:     Ref{Account: s.container.Account, Container: s.container.Name, Object: n.path},
 		Kind:    n.kind,
@@ -144,7 +145,7 @@ func (c *core) describe(s *scope, n *node) Node {
 		o = n.marker
 	}
 	if o != nil {
-		out.Object = fromObject(o)
+		out.Object = fromListed(o, t)
 		out.Created, out.Modified = out.Object.Created, out.Object.Modified
 	}
 	return out

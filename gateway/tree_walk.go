@@ -30,7 +30,8 @@ type walk struct {
 	first          string // name at which the page begins
 	next           string // where the next page begins, "" at the end
 	open           string // recursive: the deepest folder shown so far
-	cost           int    // objects looked at for those that stand for others
+	digests        digestTexts
+	cost           int // objects looked at for those that stand for others
 	group          chunkGroup
 }
 
@@ -248,7 +249,7 @@ func (w *walk) addFolder(path string, marker *store.Object) error {
 }
 
 func (w *walk) add(n *node) error {
-	out := w.describe(w.s, n)
+	out := w.describe(w.s, n, &w.digests)
 	now := w.now
 	if w.past {
 		now = w.core.now() // for what lies outside the snapshot

@@ -292,6 +292,9 @@ type ListOptions struct {
 	// Direct leaves out rolled-up rows and shows only names directly under
 	// Prefix (Swift's path=). It implies the delimiter "/".
 	Direct bool
+	// Into is memory that the page's rows may lie in, such as those of a
+	// page that is no longer used.
+	Into []Entry
 }
 
 // An Entry of a listing is an object, or a rolled-up prefix in Subdir.

@@ -60,11 +60,12 @@ func recount(v kv.Reader, id uint64) (tally, error) {
 		return nil, err
 	}
 	t := tally{CountContainerObjects: 0, CountContainerBytes: 0, CountContainerLocks: 0, CountContainerHistory: 0, CountContainerExpiring: 0, CountContainerMarkers: 0}
-	types := make(interner)
+	var types interner
+	var o Object
 	err = allPages(v, kv.Prefix(tableObjects, u64(id)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
 			t[CountContainerObjects]++
-			if o, err := decodeListed(string(item.Row[8:]), item.Value, types, false); err == nil {
+			if err := o.decodeListed(string(item.Row[8:]), item.Value, &types, false); err == nil {
 				t[CountContainerMarkers] += o.marks()
 				t[CountContainerBytes] += o.Content.Size
 				if o.DeleteAt != 0 {
@@ -79,7 +80,7 @@ func recount(v kv.Reader, id uint64) (tally, error) {
 	}
 	err = allPages(v, kv.Prefix(tableVersions, u64(id)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
-			if o, err := decodeListed("", item.Value, types, false); err == nil {
+			if err := o.decodeListed("", item.Value, &types, false); err == nil {
 				t[CountContainerBytes] += o.Content.Size
 			}
 		}

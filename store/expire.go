@@ -45,11 +45,11 @@ func (tx *Tx) moveExpiry(id uint64, from, to string) error {
 	if err := b.Do(); err != nil || expiring == 0 {
 		return err
 	}
-	types := make(interner)
+	var types interner
 	return allPages(tx.tx, kv.Prefix(tableObjects, in(id, to)), func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
-			o, err := decodeListed(string(item.Row[8:]), item.Value, types, false)
-			if err != nil {
+			var o Object
+			if err := o.decodeListed(string(item.Row[8:]), item.Value, &types, false); err != nil {
 				return err
 			}
 			if o.DeleteAt == 0 {

@@ -21,8 +21,8 @@ func TestRecordsOfObjectsThatStandForOthersComeBack(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, o) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
-		listed, err := decodeListed("x", o.encode(), interner{}, false)
-		if err != nil || !reflect.DeepEqual(listed.Large, o.Large) || !reflect.DeepEqual(listed.Link, o.Link) ||
+		var listed Object
+		if err := listed.decodeListed("x", o.encode(), &interner{}, false); err != nil || !reflect.DeepEqual(listed.Large, o.Large) || !reflect.DeepEqual(listed.Link, o.Link) ||
 			listed.Refers != o.Refers || listed.Special() != o.Special() || !listed.Special() {
 			t.Errorf("%s is listed as %+v, %v", name, listed, err)
 		}

@@ -41,6 +41,25 @@ type scanner struct {
 	base  []byte
 	query Query
 	rows  int // of the page that is being taken, so that lists grow once
+	names strings.Builder
+}
+
+// page makes room for the names of a page in one piece of memory.
+func (s *scanner) page(items []kv.Item) {
+	size := 0
+	for i := range items {
+		size += len(items[i].Row) - len(s.base)
+	}
+	s.rows = len(items)
+	s.names = strings.Builder{}
+	s.names.Grow(size)
+}
+
+// name returns the text of a row of the page.
+func (s *scanner) name(row []byte) string {
+	at := s.names.Len()
+	s.names.Write(row[len(s.base):])
+	return s.names.String()[at:]
 }
 
 func newScanner(t kv.Table, base []byte, q Query) scanner {
@@ -77,7 +96,7 @@ func newScanner(t kv.Table, base []byte, q Query) scanner {
 
 // each calls take for the rows of the range until the query's limit of taken
 // rows is reached.
-func (s *scanner) each(v *View, take func(name string, item kv.Item) (taken bool, err error)) error {
+func (s *scanner) each(v *View, take func(name string, item *kv.Item) (taken bool, err error)) error {
 	left := s.query.Limit
 	for left > 0 {
 		if s.r.To != nil && bytes.Compare(s.r.From, s.r.To) >= 0 {
@@ -87,9 +106,10 @@ func (s *scanner) each(v *View, take func(name string, item kv.Item) (taken bool
 		if err != nil {
 			return err
 		}
-		s.rows = len(page.Items)
-		for _, item := range page.Items {
-			taken, err := take(string(item.Row[len(s.base):]), item)
+		s.page(page.Items)
+		for i := range page.Items {
+			item := &page.Items[i]
+			taken, err := take(s.name(item.Row), item)
 			if err != nil {
 				return err
 			}
@@ -114,21 +134,33 @@ func (v *View) maxScan() int { return 10_000 }
 // Objects lists a container's names. Expired objects are left out.
 func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 	list := q.Into[:0]
-	s := newScanner(tableObjects, u64(id), q)
-	types := make(interner)
-	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+	err := v.EachObject(id, q, func(l *Listed, rows int) error {
 		if list == nil {
-			list = make([]Listed, 0, s.rows)
+			list = make([]Listed, 0, rows)
 		}
+		list = append(list, *l)
+		return nil
+	})
+	return list, err
+}
+
+// EachObject calls take for a container's names, of which the first come in a
+// page of so many rows. Expired objects are left out. The row dies with the
+// call, what it refers to does not. An error of take ends the listing.
+func (v *View) EachObject(id uint64, q Query, take func(l *Listed, rows int) error) error {
+	s := newScanner(tableObjects, u64(id), q)
+	var types interner
+	var row Listed
+	return s.each(v, func(name string, item *kv.Item) (bool, error) {
 		if item.Rolled {
+			row = Listed{Subdir: name}
 			if q.Direct {
 				return false, nil
 			}
-			first, err := decodeListed(string(item.First[len(s.base):]), item.Value, types, q.Properties)
-			if err != nil {
+			var first Object
+			if err := first.decodeListed(string(item.First[len(s.base):]), item.Value, &types, q.Properties); err != nil {
 				return false, err
 			}
-			row := Listed{Subdir: name}
 			if first.Expired(q.Now) {
 				live, err := v.liveBelow(id, name, q)
 				if err != nil || !live {
@@ -137,20 +169,18 @@ func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
 			} else if !q.Reverse && first.Name == name {
 				row.Marker = &first
 			}
-			list = append(list, row)
-			return true, nil
+			return true, take(&row, s.rows)
 		}
 		if q.Direct && name == q.Prefix {
 			return false, nil
 		}
-		o, err := decodeListed(name, item.Value, types, q.Properties)
-		if err != nil || o.Expired(q.Now) || q.Items && o.Marks() {
+		row.Subdir, row.Marker = "", nil
+		o := &row.Object
+		if err := o.decodeListed(name, item.Value, &types, q.Properties); err != nil || o.Expired(q.Now) || q.Items && o.Marks() {
 			return false, err
 		}
-		list = append(list, Listed{Object: o})
-		return true, nil
+		return true, take(&row, s.rows)
 	})
-	return list, err
 }
 
 // liveBelow tells whether a rolled-up prefix stands for an object that is not
@@ -168,7 +198,7 @@ func (v *View) Records(id uint64, q Query) ([]Object, error) {
 	q.Delimiter = ""
 	var list []Object
 	s := newScanner(tableObjects, u64(id), q)
-	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+	err := s.each(v, func(name string, item *kv.Item) (bool, error) {
 		o, err := decodeObject(name, item.Value)
 		list = append(list, o)
 		return true, err
@@ -201,7 +231,7 @@ type NamedContainer struct {
 func (v *View) Containers(account string, q Query) ([]NamedContainer, error) {
 	var list []NamedContainer
 	s := newScanner(tableNames, join(account, ""), q)
-	err := s.each(v, func(name string, item kv.Item) (bool, error) {
+	err := s.each(v, func(name string, item *kv.Item) (bool, error) {
 		if item.Rolled {
 			if !q.Direct {
 				list = append(list, NamedContainer{Subdir: name})

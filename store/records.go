@@ -408,25 +408,39 @@ func (o *Object) encode() []byte {
 	return w.Finish()
 }
 
-// interner keeps one copy of texts that repeat along a listing.
-type interner map[string]string
+// An interner keeps one copy of texts that repeat along a listing.
+type interner struct {
+	last string
+	all  map[string]string
+}
 
-func (i interner) text(b []byte) string {
-	if s, ok := i[string(b)]; ok {
-		return s
+func (i *interner) text(b []byte) string {
+	if i.last == string(b) {
+		return i.last
 	}
-	s := string(b)
-	if len(i) < 1000 {
-		i[s] = s
+	s, ok := i.all[string(b)]
+	if !ok {
+		s = string(b)
+		if i.all == nil {
+			i.all = make(map[string]string)
+		}
+		if len(i.all) < 1000 {
+			i.all[s] = s
+		}
 	}
+	i.last = s
 	return s
 }
 
-// decodeListed decodes what listings show: no SHA-256, properties only when
-// asked for, and nothing that could be written back.
-func decodeListed(name string, b []byte, types interner, properties bool) (o Object, err error) {
-	o.Name = name
-	_, err = record.Decode(b, func(f record.Field) bool {
+// decodeListed decodes what listings show into o: properties only when asked
+// for, and nothing that could be written back.
+func (o *Object) decodeListed(name string, b []byte, types *interner, properties bool) error {
+	*o = Object{Name: name}
+	fields, err := record.Fields(b)
+	if err != nil {
+		return err
+	}
+	for f := &fields; f.Next(); {
 		switch f.Tag {
 		case 2:
 			o.Created = Stamp(f.Int())
@@ -457,16 +471,15 @@ func decodeListed(name string, b []byte, types interner, properties bool) (o Obj
 		case 30:
 			o.Item = f.Bool()
 		default:
-			if !o.decodeChunked(&f) {
-				o.decodeSpecial(&f)
+			if !o.decodeChunked(&f.Field) {
+				o.decodeSpecial(&f.Field)
 			}
 		}
-		return true
-	})
+	}
 	if o.Timestamp == 0 {
 		o.Timestamp = o.Written
 	}
-	return o, err
+	return fields.Err()
 }
 
 func decodeObject(name string, b []byte) (o Object, err error) {

@@ -23,10 +23,14 @@ func (f *Face) getContainer(w http.ResponseWriter, r *http.Request, c *call) err
 	if err != nil {
 		return err
 	}
+	rows := f.pages.entries()
+	defer f.pages.done(rows)
+	l.Into = *rows
 	container, entries, err := f.objects.List(r.Context(), c.Ref, l.ListOptions)
 	if err != nil {
 		return err
 	}
+	*rows = entries
 	f.setContainer(w, &container, &l)
 	f.pages.write(w, r, &l, objectsDocument(l.format, c.Container, entries))
 	return nil

@@ -1,6 +1,7 @@
 package swift
 
 import (
+	"io"
 	"net/http"
 	"sync"
 
@@ -11,19 +12,40 @@ import (
 // chunkSize is how much of a listing is written at once.
 const chunkSize = 64 << 10
 
-// pages writes listings. Its buffers are used again and again. It is safe for
+// keptChunks is how many chunks of a listing are kept while its length is
+// learned. Of what lies behind them the length alone is learned, and they are
+// encoded once more.
+const keptChunks = 64
+
+// pages writes listings. Its memory is used again and again. It is safe for
 // concurrent use; the zero value is ready.
 type pages struct {
 	buffers sync.Pool // of *[]byte
+	rows    sync.Pool // of *[]gateway.Entry
 }
 
 // buffer returns an empty buffer that holds a chunk and the row that fills it.
 func (p *pages) buffer() *[]byte {
 	if b, ok := p.buffers.Get().(*[]byte); ok {
+		*b = (*b)[:0]
 		return b
 	}
 	b := make([]byte, 0, chunkSize+8<<10)
 	return &b
+}
+
+// entries returns memory for the rows of a container's listing.
+func (p *pages) entries() *[]gateway.Entry {
+	if e, ok := p.rows.Get().(*[]gateway.Entry); ok {
+		return e
+	}
+	return new([]gateway.Entry)
+}
+
+// done takes back the rows of a listing, to which nothing refers any more.
+func (p *pages) done(e *[]gateway.Entry) {
+	clear(*e)
+	p.rows.Put(e)
 }
 
 // A document is a listing of n rows: the way it begins, one row, and its end.
@@ -36,9 +58,7 @@ type document struct {
 	empty string // whole body of a listing without rows; "": 204
 }
 
-// write answers a GET with a listing. The body is encoded chunk by
-// chunk, twice when it is larger than one: the first time to learn its length,
-// so that memory stays flat and Content-Length is exact.
+// write answers a GET with a listing, of which Content-Length is exact.
 func (p *pages) write(w http.ResponseWriter, r *http.Request, l *listing, d document) {
 	h := w.Header()
 	h["Content-Type"] = []string{l.format.contentType()}
@@ -50,51 +70,66 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, l *listing, d docu
 		d.tail = ""
 		d.head = func(b []byte) []byte { return append(b, d.empty...) }
 	}
-	buffer := p.buffer()
-	defer p.buffers.Put(buffer)
-
-	length, whole := d.measure(buffer)
+	kept, next, length := p.keep(&d)
+	defer func() {
+		for _, b := range kept {
+			p.buffers.Put(b)
+		}
+	}()
 	answer := answer{header: h, values: make([]string, 0, 1)}
 	answer.setInt("Content-Length", length)
 	w.WriteHeader(http.StatusOK)
-	if whole {
-		_, _ = w.Write(*buffer) // a client that left has no use for the error
-		return
-	}
-	if err := d.encode(buffer, func(b []byte) error { _, err := w.Write(b); return err }); err != nil {
+	if err := d.send(w, kept, next); err != nil {
 		httpkit.EventOf(r.Context()).Err = err
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// measure encodes the document and counts. When it fits one chunk, it is in
-// the buffer then.
-func (d *document) measure(buffer *[]byte) (length int64, whole bool) {
-	chunks := 0
-	_ = d.encode(buffer, func(b []byte) error { // counting cannot fail
-		length += int64(len(b))
-		chunks++
-		return nil
-	})
-	return length, chunks == 1
-}
-
-// encode passes the document to emit in chunks; the last is still in the
-// buffer when it returns.
-func (d *document) encode(buffer *[]byte, emit func([]byte) error) error {
-	b := d.head((*buffer)[:0])
-	for i := range d.rows {
-		b = d.row(b, i)
-		if len(b) >= chunkSize {
-			if err := emit(b); err != nil {
-				return err
-			}
-			b = b[:0]
+// keep encodes a document and returns its first chunks, the row that follows
+// them, and the length of all.
+func (p *pages) keep(d *document) (kept []*[]byte, next int, length int64) {
+	b := p.buffer()
+	for row := 0; row < d.rows || length == 0; {
+		*b, row = d.chunk((*b)[:0], row)
+		length += int64(len(*b))
+		if len(kept) < keptChunks {
+			kept, next = append(kept, b), row
+			b = p.buffer()
 		}
 	}
-	b = append(b, d.tail...)
-	*buffer = b
-	return emit(b)
+	p.buffers.Put(b)
+	return kept, next, length
+}
+
+// send writes the chunks that were kept, and those behind them.
+func (d *document) send(w io.Writer, kept []*[]byte, next int) error {
+	for _, b := range kept {
+		if _, err := w.Write(*b); err != nil {
+			return err
+		}
+	}
+	for last := kept[len(kept)-1]; next < d.rows; {
+		*last, next = d.chunk((*last)[:0], next)
+		if _, err := w.Write(*last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chunk appends rows from the given one on until there is a chunk, with the
+// beginning and the end of the document, and returns the row that follows.
+func (d *document) chunk(b []byte, row int) ([]byte, int) {
+	if row == 0 {
+		b = d.head(b)
+	}
+	for ; row < d.rows && len(b) < chunkSize; row++ {
+		b = d.row(b, row)
+	}
+	if row == d.rows {
+		b = append(b, d.tail...)
+	}
+	return b, row
 }
 
 // setListing sets the headers that listings and the HEAD of what they list

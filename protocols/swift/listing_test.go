@@ -261,6 +261,26 @@ func TestTimestampsHaveFiveDecimals(t *testing.T) {
 	}
 }
 
+func TestListingsBeyondWhatIsKeptAreEncodedAgain(t *testing.T) {
+	entries := objects(6000)
+	for i := range entries {
+		entries[i].Object.Name = fmt.Sprintf("%06d/%s", i, strings.Repeat("n", 1000))
+	}
+	resp, body := serve(t, "format=json", entries)
+	var rows []struct{ Name string }
+	if err := json.Unmarshal([]byte(body), &rows); err != nil || int64(len(body)) != resp.ContentLength {
+		t.Fatalf("%d bytes, announced %d: %v", len(body), resp.ContentLength, err)
+	}
+	if len(rows) != len(entries) {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i := range rows {
+		if rows[i].Name != entries[i].Object.Name {
+			t.Fatalf("row %d is %q", i, rows[i].Name)
+		}
+	}
+}
+
 func BenchmarkEncode10000JSON(b *testing.B) {
 	entries := objects(10000)
 	r := listRequest("format=json", "")

@@ -161,46 +161,72 @@ func (f Field) AddTo(m *map[string]string) {
 // Decode checks a record and calls known for each field. Fields for which it
 // returns false come back as unknown, in memory of their own, fit for Raw.
 func Decode(b []byte, known func(Field) bool) (unknown []byte, err error) {
-	body, err := Open(b)
+	fields, err := Fields(b)
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 || body[0] == 0 {
-		return nil, fmt.Errorf("%w: no version", ErrCorrupt)
-	}
-	if body[0] > Version {
-		return nil, fmt.Errorf("record: version %d was written by a newer program", body[0])
-	}
-	for rest := body[1:]; len(rest) > 0; {
-		f, n, err := field(rest)
-		if err != nil {
-			return nil, err
+	for rest := fields.rest; fields.Next(); rest = fields.rest {
+		if !known(fields.Field) {
+			unknown = append(unknown, rest[:len(rest)-len(fields.rest)]...)
 		}
-		if !known(f) {
-			unknown = append(unknown, rest[:n]...)
-		}
-		rest = rest[n:]
+	}
+	if err := fields.Err(); err != nil {
+		return nil, err
 	}
 	return unknown, nil
 }
 
-// field decodes the first field of b and returns its length.
-func field(b []byte) (Field, int, error) {
-	head, n := binary.Uvarint(b)
-	if n <= 0 || head>>1 > 1<<31 {
-		return Field{}, 0, fmt.Errorf("%w: tag", ErrCorrupt)
-	}
-	v, m := binary.Uvarint(b[n:])
-	if m <= 0 {
-		return Field{}, 0, fmt.Errorf("%w: number", ErrCorrupt)
-	}
-	f, n := Field{Tag: uint32(head >> 1), Num: v}, n+m
-	if head&1 == wireBytes {
-		if v > uint64(len(b)-n) {
-			return Field{}, 0, fmt.Errorf("%w: length", ErrCorrupt)
-		}
-		f.Num, f.Bytes = 0, b[n:n+int(v)]
-		n += int(v)
-	}
-	return f, n, nil
+// A Cursor walks over a record's fields: each call of Next sets Field.
+type Cursor struct {
+	Field
+	rest []byte
+	err  error
 }
+
+// Fields checks a record and returns a cursor before its first field.
+func Fields(b []byte) (Cursor, error) {
+	body, err := Open(b)
+	if err != nil {
+		return Cursor{}, err
+	}
+	if len(body) == 0 || body[0] == 0 {
+		return Cursor{}, fmt.Errorf("%w: no version", ErrCorrupt)
+	}
+	if body[0] > Version {
+		return Cursor{}, fmt.Errorf("record: version %d was written by a newer program", body[0])
+	}
+	return Cursor{rest: body[1:]}, nil
+}
+
+// Next decodes the next field; false at the end, or when the rest cannot be
+// decoded.
+func (c *Cursor) Next() bool {
+	if len(c.rest) == 0 || c.err != nil {
+		return false
+	}
+	head, n := binary.Uvarint(c.rest)
+	if n <= 0 || head>>1 > 1<<31 {
+		return c.fail("tag")
+	}
+	v, m := binary.Uvarint(c.rest[n:])
+	if m <= 0 {
+		return c.fail("number")
+	}
+	c.Tag, c.Num, c.Bytes = uint32(head>>1), v, nil
+	c.rest = c.rest[n+m:]
+	if head&1 == wireBytes {
+		if v > uint64(len(c.rest)) {
+			return c.fail("length")
+		}
+		c.Num, c.Bytes, c.rest = 0, c.rest[:v:v], c.rest[v:]
+	}
+	return true
+}
+
+func (c *Cursor) fail(what string) bool {
+	c.err = fmt.Errorf("%w: %s", ErrCorrupt, what)
+	return false
+}
+
+// Err tells why Next stopped before the record's end; nil at the end.
+func (c *Cursor) Err() error { return c.err }
