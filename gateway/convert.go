@@ -79,7 +79,9 @@ func setStored(out *Object, o *store.Object, t *digestTexts) {
 	out.Size = o.Content.Size
 	out.MD5 = t.text(&o.Content.MD5)
 	if t == nil && o.Content.SHA256 != [32]byte{} {
-		out.SHA256 = hex.EncodeToString(o.Content.SHA256[:])
+		var text [64]byte
+		hex.Encode(text[:], o.Content.SHA256[:])
+		out.SHA256 = string(text[:])
 	}
 	if o.Content.SHA1 != nil {
 		out.SHA1 = hex.EncodeToString(o.Content.SHA1)

@@ -39,6 +39,9 @@ func formatSeconds(t time.Time) string {
 // parseSeconds reads a time as formatSeconds and Swift's clients write it; 0
 // for anything else.
 func parseSeconds(text string) store.Stamp {
+	if text == "" {
+		return 0 // as for most objects, at no cost
+	}
 	whole, frac, _ := strings.Cut(strings.TrimSpace(text), ".")
 	sec, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || sec < -1<<40 || sec > 1<<40 {

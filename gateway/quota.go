@@ -105,6 +105,9 @@ func overQuota(of string) error {
 
 // propLimit reads a container's own limit.
 func propLimit(text string) (int64, bool) {
+	if text == "" {
+		return 0, false // as for most containers, at no cost
+	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	return n, err == nil && n >= 0
 }

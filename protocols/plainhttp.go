@@ -13,13 +13,13 @@ func (f *Front) plainAllowed(r *http.Request) bool {
 	if r.TLS != nil || f.cfg.AllowPlainHTTP {
 		return true
 	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		if addr, ok := addrOf(local.String()); ok && addr.IsLoopback() {
+	switch local := r.Context().Value(http.LocalAddrContextKey).(type) {
+	case *net.TCPAddr:
+		if local.IP.IsLoopback() {
 			return true
 		}
-		if local.Network() == "unix" {
-			return true
-		}
+	case *net.UnixAddr:
+		return true
 	}
 	peer, ok := addrOf(r.RemoteAddr)
 	return ok && f.cfg.Proxies.Contains(peer)

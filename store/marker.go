@@ -22,7 +22,7 @@ func IsDirectoryType(contentType string) bool {
 // name that ends in a slash or the type of a directory, and was not put as an
 // item of a space, nor stands for other objects.
 func (o *Object) Marks() bool {
-	return o.Content.Size == 0 && !o.Item && !o.Special() && !o.Special() && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
+	return o.Content.Size == 0 && !o.Item && !o.Special() && (strings.HasSuffix(o.Name, "/") || IsDirectoryType(o.ContentType))
 }
 
 // marks counts what Marks tells; 0 for no object.

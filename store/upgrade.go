@@ -99,7 +99,8 @@ func countFolderMarkers(tx kv.Tx, mark []byte) ([]byte, error) {
 	}
 	next := bytes.Clone(page.Next)
 	counts := make(map[uint64]int64)
-	types := make(interner)
+	var types interner
+	var o Object
 	for _, item := range page.Items {
 		if len(item.Row) < 8 {
 			continue // damage, which the check reports
@@ -107,7 +108,7 @@ func countFolderMarkers(tx kv.Tx, mark []byte) ([]byte, error) {
 		id := beID(item.Row)
 		if table == tableContainers {
 			counts[id] = 0
-		} else if o, err := decodeListed(string(item.Row[8:]), item.Value, types, false); err == nil {
+		} else if err := o.decodeListed(string(item.Row[8:]), item.Value, &types, false); err == nil {
 			counts[id] += o.marks()
 		}
 	}
