@@ -123,7 +123,7 @@ func TestUserAndKeyCommandsWithAndWithoutServer(t *testing.T) {
 		if printed := (command{stdin: "x\n", args: []string{binary, "user", "add", name, "--account", "shop", "--password-file", "-", "--data", s.data}}).fails(t); !strings.Contains(printed, "exists already") {
 			t.Errorf("adding a user again prints %q", printed)
 		}
-		if got := s.entrepot("", "user", "list", "--account", "shop"); !regexp.MustCompile(`(?m)^` + name + ` +shop +owner +yes `).MatchString(got) {
+		if got := s.entrepot("", "user", "list", "--account", "shop"); !regexp.MustCompile(`(?m)^` + name + ` +shop +owner +enabled +yes `).MatchString(got) {
 			t.Errorf("user list prints %q", got)
 		}
 	}
