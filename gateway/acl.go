@@ -48,8 +48,7 @@ func cleanACL(text string, write bool) (string, error) {
 		switch word {
 		case ".r", ".ref", ".referer", ".referrer":
 		default:
-			out = append(out, trimPair(item))
-			continue
+			return "", badACL("Unknown designator '%s' in ACL: '%s'", word, item)
 		}
 		if write {
 			return "", badACL("Referrers not allowed in write ACL: '%s'", item)

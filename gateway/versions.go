@@ -437,6 +437,9 @@ func (o *Objects) ListVersions(ctx context.Context, ref Ref, opt VersionOptions)
 			entries[i] = VersionEntry{Subdir: list[i].Subdir, Latest: list[i].Latest, Deleted: list[i].Object.Deleted}
 			if list[i].Subdir == "" {
 				entries[i].Object = fromObject(&list[i].Object)
+				if link := entries[i].Object.Link; link != nil {
+					link.Account = refersTo(ref.Account, &list[i].Object)
+				}
 				entries[i].Object.Version = versionText(list[i].Object.Version)
 			}
 		}

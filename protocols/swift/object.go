@@ -23,6 +23,7 @@ func (f *Face) getObject(w http.ResponseWriter, r *http.Request, c *call) error 
 	defer content.Close()
 	a := newAnswer(w, room(&obj)+2)
 	a.setObject(&obj)
+	a.setLinkAccount(c, &obj)
 	a.setVersion(c, &obj)
 	setDisposition(w.Header(), r.URL.RawQuery)
 	return httpkit.ServeContent(w, r, content, shownType(&obj), httpkit.ContentOptions{
@@ -44,6 +45,7 @@ func (f *Face) headObject(w http.ResponseWriter, r *http.Request, c *call) error
 	}
 	a := newAnswer(w, room(&obj)+5)
 	a.setObject(&obj)
+	a.setLinkAccount(c, &obj)
 	a.setVersion(c, &obj)
 	setDisposition(w.Header(), r.URL.RawQuery)
 	a.set("Accept-Ranges", "bytes")

@@ -82,8 +82,8 @@ func (f *Face) putObject(w http.ResponseWriter, r *http.Request, c *call) error 
 	if m := modeOf(r); m.manifest == "put" {
 		return f.putManifest(w, r, c, m)
 	}
-	if values, ok := r.Header["X-Copy-From"]; ok {
-		return f.putCopy(w, r, c, joined(values))
+	if from := joined(r.Header["X-Copy-From"]); from != "" {
+		return f.putCopy(w, r, c, from)
 	}
 	if r.ContentLength == 0 && r.Header.Get("Content-Length") == "" && len(r.TransferEncoding) == 0 {
 		return refuse(http.StatusLengthRequired, "Missing Content-Length header.")

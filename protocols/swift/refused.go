@@ -15,7 +15,7 @@ func checkHeaders(r *http.Request, ref gateway.Ref) error {
 	}
 	if ref.Object != "" {
 		if r.Header.Get("X-Static-Large-Object") != "" {
-			return refuse(http.StatusBadRequest, "X-Static-Large-Object is set by the server")
+			return refuse(http.StatusBadRequest, "X-Static-Large-Object is a reserved header. To create a static large object add query param multipart-manifest=put.")
 		}
 		return nil
 	}

@@ -65,6 +65,14 @@ func postedLink(w http.ResponseWriter, r *http.Request, c *call, link *gateway.L
 	return nil
 }
 
+// setLinkAccount names the account of a link's target, where that is not the
+// link's own.
+func (a *answer) setLinkAccount(c *call, o *gateway.Object) {
+	if o.Link != nil && o.Link.Account != "" && o.Link.Account != c.Account {
+		a.set(linkAccount, accountPrefix+httpkit.EscapePath(o.Link.Account))
+	}
+}
+
 // linkPath is account, container and object of a link's target, for a link of
 // an account.
 func linkPath(account string, link *gateway.Link) string {
