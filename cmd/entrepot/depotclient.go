@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +40,8 @@ const maxDepotReply = 64 << 20
 
 // depotConn is where and how the depot API is called.
 type depotConn struct {
-	url, saltFile, hmacFile string
-	json                    bool
+	url, saltFile, hmacFile, caFile string
+	json                            bool
 }
 
 // depotFault is a refusal of the API.
@@ -121,7 +123,10 @@ func (p *program) depotTarget(ctx context.Context, conn *depotConn) (string, *de
 	if err != nil {
 		return "", nil, errUsage{err}
 	}
-	s := &depotSigner{salt: secrets.depotSalt, hmac: secrets.depotHMAC, next: http.DefaultTransport}
+	s := &depotSigner{salt: secrets.depotSalt, hmac: secrets.depotHMAC}
+	if s.next, err = trusting(conn.caFile); err != nil {
+		return "", nil, errUsage{err}
+	}
 	for _, file := range []struct {
 		path string
 		to   *auth.Secret
@@ -153,6 +158,29 @@ func (p *program) depotTarget(ctx context.Context, conn *depotConn) (string, *de
 		u.Path = "/RPC2"
 	}
 	return u.String(), s, nil
+}
+
+// trusting returns a transport that accepts, besides the authorities of this
+// machine, those whose certificates (PEM) a file holds; "" for none.
+func trusting(caFile string) (http.RoundTripper, error) {
+	if caFile == "" {
+		return http.DefaultTransport, nil
+	}
+	certificates, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a machine without any: the file alone counts
+	}
+	if !pool.AppendCertsFromPEM(certificates) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", caFile)
+	}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		DisableKeepAlives: true, // one call and done
+	}, nil
 }
 
 // localDepotURL is the address of the API of a gateway on this machine: what

@@ -34,6 +34,7 @@ func (p *program) depotCommand() *cobra.Command {
 	set.StringVar(&conn.url, "url", "", "address of the gateway (default: the one of this machine)")
 	set.StringVar(&conn.saltFile, "salt-file", "", "file with the salt")
 	set.StringVar(&conn.hmacFile, "hmac-key-file", "", "file with the HMAC key, in place of the salt or beside it")
+	set.StringVar(&conn.caFile, "ca-file", "", "file with certificates (PEM) of authorities to trust besides this machine's, for https")
 	set.BoolVar(&conn.json, "json", false, "print JSON")
 	for _, sub := range depotSubcommands() {
 		cmd.AddCommand(p.depotSubcommand(conn, sub))

@@ -34,10 +34,20 @@ func handler(t testing.TB, f *gatewaytest.Fixture, cfg swift.Config) http.Handle
 }
 
 func TestScripts(t *testing.T) {
+	runScripts(t, swift.Config{}, "testdata/*.txt")
+}
+
+func TestAccountsAreNotManagedWhereThatIsSwitchedOff(t *testing.T) {
+	runScripts(t, swift.Config{NoAccountManagement: true}, "testdata/unmanaged/*.txt")
+}
+
+// runScripts runs request scripts against doors of one configuration.
+func runScripts(t *testing.T, cfg swift.Config, pattern string) {
+	t.Helper()
 	protocoltest.RunFresh(t, func(t *testing.T) protocoltest.Fixture {
 		f := gatewaytest.NewWith(t, gatewaytest.Options{Config: gateway.Config{RemovalDelay: time.Hour}})
 		return protocoltest.Fixture{
-			Handler: handler(t, f, swift.Config{}),
+			Handler: handler(t, f, cfg),
 			Advance: func(d time.Duration) {
 				f.Clock.Advance(d)
 				if _, err := f.Store.ReapAccounts(t.Context()); err != nil {
@@ -45,5 +55,5 @@ func TestScripts(t *testing.T) {
 				}
 			},
 		}
-	}, "testdata/*.txt")
+	}, pattern)
 }
