@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -349,10 +350,12 @@ func TestAnOpenedObjectIsReadToItsEnd(t *testing.T) {
 			}
 		})
 	}
+	// On a busy machine nobody may have put it for a while.
 	read := 0
-	for range 600 {
+	for begun := time.Now(); read < 300 && time.Since(begun) < time.Minute; {
 		o, content, err := w.g.Objects.Open(w.ctx, ref("c", "a"), gateway.Conditions{})
 		if errs.Of(err) == errs.NotFound {
+			runtime.Gosched()
 			continue
 		}
 		if err != nil {
@@ -372,7 +375,7 @@ func TestAnOpenedObjectIsReadToItsEnd(t *testing.T) {
 	}
 	close(stop)
 	all.Wait()
-	if read == 0 {
-		t.Error("the object was never there")
+	if read < 300 {
+		t.Errorf("the object was there %d times only", read)
 	}
 }

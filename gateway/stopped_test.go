@@ -10,8 +10,10 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
+	"entrepot/store"
 	"entrepot/store/blob"
 	"entrepot/store/blob/memblob"
+	"entrepot/store/blob/volumes"
 )
 
 // faultyWorld is a world whose blobs fail one operation when told to.
@@ -63,4 +65,69 @@ func TestFailureOfTheStoreIsNotBlamedOnTheBody(t *testing.T) {
 	body := io.MultiReader(strings.NewReader(long), errReader{errors.New("connection reset")})
 	_, err = w.g.Objects.Put(w.ctx, ref("c", "o"), body, gateway.PutOptions{Size: -1})
 	wantKind(t, err, errs.Incomplete, "")
+}
+
+// A further store whose disk fails takes nothing more, until a restart; what
+// has its content elsewhere goes on, and what it holds can be read and removed.
+func TestFailedSyncOfAFurtherStoreStopsThatStoreOnly(t *testing.T) {
+	var broken atomic.Bool
+	second := memblob.New(memblob.Options{Faults: func(op memblob.Op, _ blob.ID) error {
+		if op == memblob.OpCommit && broken.Load() {
+			return errors.New("input/output error")
+		}
+		return nil
+	}})
+	f := gatewaytest.NewWith(t, gatewaytest.Options{
+		Blobs: volumes.New(memblob.New(memblob.Options{}), map[uint8]blob.Blobs{
+			2: second, 3: memblob.New(memblob.Options{}),
+		}),
+		Config: gateway.Config{Stores: []gateway.StoreInfo{{ID: 1}, {ID: 2}, {ID: 3}}},
+	})
+	ctx := f.Ctx("tester")
+	at := func(account, name string) gateway.Ref {
+		return gateway.Ref{Account: account, Container: "space", Object: name}
+	}
+	put := func(account, name string) error {
+		_, err := f.Gateway.Objects.Put(ctx, at(account, name), strings.NewReader(long), gateway.PutOptions{Size: -1, Item: true})
+		return err
+	}
+	for _, account := range []string{"test", "test.2", "test.3"} {
+		if _, err := f.Gateway.Spaces.Create(ctx, at(account, "")); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(account, "old"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken.Store(true)
+	wantKind(t, put("test.2", "new"), errs.Unavailable, errs.SyncFailed)
+	broken.Store(false) // a second sync would report success for lost data
+	wantKind(t, put("test.2", "new"), errs.Unavailable, errs.SyncFailed)
+	wantKind(t, put("test.2", "old"), errs.Unavailable, errs.SyncFailed)
+	for _, account := range []string{"test", "test.3"} {
+		if err := put(account, "new"); err != nil {
+			t.Errorf("a PUT into %s: %v", account, err)
+		}
+	}
+	if _, err := f.Gateway.Objects.Head(ctx, at("test.2", "new"), gateway.Conditions{}); errs.Of(err) != errs.NotFound {
+		t.Errorf("what failed is there: %v", err)
+	}
+	_, content, err := f.Gateway.Objects.Open(ctx, at("test.2", "old"), gateway.Conditions{})
+	if err != nil || content.Size() != int64(len(long)) {
+		t.Fatalf("reading: %v", err)
+	}
+	content.Close()
+	if err := f.Gateway.Objects.Delete(ctx, at("test.2", "old"), nil); err != nil {
+		t.Errorf("deleting: %v", err)
+	}
+	if err := f.Store.Stopped(); err != nil {
+		t.Errorf("all writing stopped: %v", err)
+	}
+	if got := f.Store.StoppedVolumes(); len(got) != 1 || got[2] == nil {
+		t.Errorf("stopped volumes: %v", got)
+	}
+	events, err := f.Store.Events(t.Context(), 10)
+	if err != nil || len(events) != 1 || events[0].Kind != store.EventStopped || events[0].Ref != "volume 2" {
+		t.Errorf("events: %+v, %v", events, err)
+	}
 }

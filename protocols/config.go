@@ -89,6 +89,9 @@ type Deps struct {
 	// Ready tells why the gateway cannot serve now, nil when it can; nil: it
 	// always can. It is asked by /readyz and must be cheap.
 	Ready func(ctx context.Context) error
+	// Limited names what does not work although the gateway serves, for
+	// /readyz; nil: nothing. It must be cheap.
+	Limited func() []string
 	// Metrics takes the counters; nil: NewMetrics.
 	Metrics *Metrics
 }
@@ -105,6 +108,9 @@ func (d Deps) withDefaults() Deps {
 	}
 	if d.Ready == nil {
 		d.Ready = func(context.Context) error { return nil }
+	}
+	if d.Limited == nil {
+		d.Limited = func() []string { return nil }
 	}
 	if d.Metrics == nil {
 		d.Metrics = NewMetrics()

@@ -61,5 +61,9 @@ func (f *Front) ready(w http.ResponseWriter, r *http.Request) {
 		httpkit.WriteText(w, http.StatusServiceUnavailable, "not ready")
 		return
 	}
-	httpkit.WriteText(w, http.StatusOK, "ready")
+	text := "ready"
+	for _, what := range f.deps.Limited() {
+		text += "\nlimited: " + what
+	}
+	httpkit.WriteText(w, http.StatusOK, text)
 }

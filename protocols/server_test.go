@@ -112,7 +112,8 @@ func TestShutdownCutsOffWhenItsTimeIsOver(t *testing.T) {
 
 func TestReadyAsksTheProgram(t *testing.T) {
 	ready := errs.New("store", errs.Unavailable, "", "opening")
-	f, err := protocols.New(protocols.Config{}, protocols.Deps{Ready: func(context.Context) error {
+	var limited []string
+	f, err := protocols.New(protocols.Config{}, protocols.Deps{Limited: func() []string { return limited }, Ready: func(context.Context) error {
 		if ready == nil {
 			return nil
 		}
@@ -127,6 +128,10 @@ func TestReadyAsksTheProgram(t *testing.T) {
 	ready = nil
 	if w := get(f, "/readyz", nil); w.Code != 200 {
 		t.Errorf("ready: %d", w.Code)
+	}
+	limited = []string{"store 2 is away"}
+	if w := get(f, "/readyz", nil); w.Code != 200 || !strings.Contains(w.Body.String(), "limited: store 2 is away") {
+		t.Errorf("limited: %d %q", w.Code, w.Body)
 	}
 }
 

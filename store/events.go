@@ -21,6 +21,8 @@ const (
 	EventRow    EventKind = "row"    // a record is damaged
 	EventOrphan EventKind = "orphan" // content that no record named was removed
 	EventRepair EventKind = "repair" // a check changed something
+
+	EventStopped EventKind = "stopped" // a further volume of content takes nothing more
 )
 
 // An Event is something that an operator should know: it is logged when it

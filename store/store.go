@@ -72,6 +72,7 @@ type Store struct {
 	chunks sync.Pool // *[]byte of chunkSize bytes
 
 	stopped  atomic.Pointer[error] // why writing has ended
+	volumes  stoppedVolumes        // why writing of further volumes has
 	release  chan struct{}         // a blob was queued for removal
 	leaving  chan struct{}         // an account was marked as deleted
 	removal  sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
@@ -293,8 +294,8 @@ func wake(c chan struct{}) {
 	}
 }
 
-// Stopped tells why writing has ended: a sync or commit failed, of content or
-// of records. nil while all is well. Reading goes on; only a restart ends it.
+// Stopped tells why writing has ended: a sync or commit failed, of records or
+// of content of the first volume. nil while all is well. Reading goes on; only a restart ends it.
 func (s *Store) Stopped() error {
 	if err := s.stopped.Load(); err != nil {
 		return *err

@@ -121,14 +121,14 @@ func (u *Upload) overflow(head []byte, body io.Reader) error {
 	u.id = id
 	u.s.inFlight.add(id)
 	if u.file, err = u.s.blobs.Create(u.ctx, id); err != nil {
-		return u.s.writeFailed(err)
+		return u.failed(err)
 	}
 	p := startPipeline(u)
 	if err = p.feed(head, body); err != nil {
 		err = bodyFailed(err)
 	}
 	if stop := p.finish(); stop != nil {
-		err = u.s.writeFailed(stop)
+		err = u.failed(stop)
 	}
 	return err
 }
@@ -173,7 +173,7 @@ func (u *Upload) Finish() (Content, error) {
 	switch {
 	case u.file != nil:
 		if err := u.file.Commit(); err != nil {
-			return Content{}, u.s.writeFailed(err)
+			return Content{}, u.failed(err)
 		}
 		u.done = true
 		c.Blob = u.id

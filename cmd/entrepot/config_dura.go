@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"entrepot/gateway"
 	"entrepot/protocols/duracloud"
@@ -94,6 +95,7 @@ func (o *opened) openStores(c config, log *slog.Logger) blob.Blobs {
 		dir, err := dirblob.Open(s.Directory, dirblob.Options{Floor: c.FreeSpace, Logger: log})
 		if err != nil {
 			log.Error("a store cannot be opened", "store", s.ID, "err", err)
+			o.away = append(o.away, n)
 			all[n] = volumes.Away{Err: fmt.Errorf("store %d: %w", s.ID, err)}
 			continue
 		}
@@ -101,6 +103,21 @@ func (o *opened) openStores(c config, log *slog.Logger) blob.Blobs {
 		o.further[n], all[n] = dir, dir
 	}
 	return volumes.New(o.blobs, all)
+}
+
+// limited names the further stores that cannot be used, or take no changes.
+func (o *opened) limited() []string {
+	var list []string
+	stopped := o.store.StoppedVolumes()
+	for n := uint8(1); n <= volumes.Max; n++ {
+		switch {
+		case slices.Contains(o.away, n):
+			list = append(list, fmt.Sprintf("store %d is away", n))
+		case stopped[n] != nil:
+			list = append(list, fmt.Sprintf("store %d takes no content", n))
+		}
+	}
+	return list
 }
 
 // holder is the directory that has a piece of content.

@@ -41,6 +41,7 @@ type opened struct {
 	blobs   *dirblob.Store           // of the primary store
 	further map[uint8]*dirblob.Store // of the others, by number
 	address string                   // where this machine reaches the doors of this process; "": nowhere
+	away    []uint8                  // stores that could not be opened
 	close   []func() error
 }
 

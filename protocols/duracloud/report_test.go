@@ -111,18 +111,19 @@ func TestReportsAreMadeOfDailySamples(t *testing.T) {
 
 func TestWeeksBeginOnMondayAndEndWithTheYear(t *testing.T) {
 	f := fixture(t, gatewaytest.Options{})
-	nextDay(t, f)
 	ref := gateway.Ref{Account: "acme", Container: "cars"}
 	if _, err := f.Gateway.Spaces.Create(f.Ctx("admin"), ref); err != nil {
 		t.Fatal(err)
 	}
+	nextDay(t, f)
+	first := f.Clock.Now()
 	for range 59 { // from Monday, 23 November 2026
 		if err := f.Store.SampleUsage(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		f.Clock.Advance(24 * time.Hour)
 	}
-	list, err := f.Gateway.Spaces.ReportSpace(f.Ctx("admin"), ref, time.Time{}, f.Clock.Now(), gateway.ByWeek)
+	list, err := f.Gateway.Spaces.ReportSpace(f.Ctx("admin"), ref, first, f.Clock.Now(), gateway.ByWeek)
 	if err != nil {
 		t.Fatal(err)
 	}
