@@ -87,6 +87,15 @@ func (c *core) holdsLocks(v *store.View, p auth.Principal, s *scope, path string
 	if !held(locks, p, tokens) {
 		return lockedBy(s, &locks[0])
 	}
+	if base, ok := partOf(path); ok {
+		// A drive locks the one file that it shows, not its pieces.
+		if locks, err = c.covering(v, s.container.ID, base, now); err != nil {
+			return err
+		}
+		if !held(locks, p, tokens) {
+			return lockedBy(s, &locks[0])
+		}
+	}
 	if !member {
 		return nil
 	}
@@ -98,6 +107,15 @@ func (c *core) holdsLocks(v *store.View, p auth.Principal, s *scope, path string
 		return lockedBy(s, &locks[0])
 	}
 	return nil
+}
+
+// partOf returns the file that a chunk or a manifest of chunks belongs to.
+func partOf(path string) (base string, ok bool) {
+	if base, ok = strings.CutSuffix(path, chunkManifestSuffix); ok && base != "" {
+		return base, true
+	}
+	base, _, ok = splitChunk(path)
+	return base, ok
 }
 
 // holdsTree checks the locks that the removal of everything at and below path

@@ -138,3 +138,21 @@ func TestLockOnAChunkedFileMakesNoEmptyOne(t *testing.T) {
 	d.want(t, 423, davDoor.call("tester", "DELETE", "c/a.mp4", ""))
 	d.want(t, 423, davDoor.call("tester", "PUT", "c/a.mp4", "x"))
 }
+
+func TestALockOnAFileInChunksBindsItsPieces(t *testing.T) {
+	d := newDoors(t, gatewaytest.Options{InlineLimit: store.DefaultInlineLimit})
+	d.want(t, 201, swiftDoor.call("tester", "PUT", "c", ""))
+	whole := d.chunkedFile(t, "c/a.mp4", 2, 100)
+	lock := `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>`
+	token := d.want(t, 200, davDoor.call("tester", "LOCK", "c/a.mp4", lock)).header.Get("Lock-Token")
+	for _, piece := range []string{"c/a.mp4.dura-manifest", "c/a.mp4.dura-chunk-0000"} {
+		for _, where := range []door{swiftDoor, duraDoor} {
+			d.want(t, 423, where.call("tester", "PUT", piece, "other"))
+			d.want(t, 423, where.call("tester", "DELETE", piece, ""))
+		}
+	}
+	if r := d.want(t, 200, davDoor.call("tester", "GET", "c/a.mp4", "")); r.body != whole {
+		t.Errorf("%d bytes of %d", len(r.body), len(whole))
+	}
+	d.want(t, 204, davDoor.call("tester", "PUT", "c/a.mp4", "new", "If: ("+token+")"))
+}
