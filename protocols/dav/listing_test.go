@@ -67,12 +67,12 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 // Vector 56: the memory that a listing needs does not grow with the folder.
-func TestListingOf100000FilesNeedsNoMoreMemory(t *testing.T) {
+func TestListingOfManyFilesNeedsNoMoreMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes 100,000 files")
+		t.Skip("makes 40,000 files")
 	}
 	f := newPlainFixture(t, dav.Config{})
-	const files = 100_000
+	const files = 40_000
 	for i := range files {
 		f.swiftPut(t, fmt.Sprintf("d/file-%06d.txt", i), "")
 	}
@@ -87,7 +87,7 @@ func TestListingOf100000FilesNeedsNoMoreMemory(t *testing.T) {
 	if w.Code != 207 || w.responses != files+1 {
 		t.Errorf("%d, %d responses in %d bytes", w.Code, w.responses, w.bytes)
 	}
-	if grown := int64(w.peak) - int64(before.HeapAlloc); grown > 16<<20 {
+	if grown := int64(w.peak) - int64(before.HeapAlloc); grown > 8<<20 {
 		t.Errorf("the listing held %d MiB more than before", grown>>20)
 	}
 }
