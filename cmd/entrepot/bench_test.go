@@ -140,6 +140,14 @@ func (w *bench) put(n, size int) {
 func BenchmarkPut4K(b *testing.B)           { newBench(b).put(1, 4<<10) }
 func BenchmarkPut4KParallel64(b *testing.B) { newBench(b).put(64, 4<<10) }
 
+// BenchmarkPutDav4KParallel64 is the same PUT through WebDAV with a password.
+func BenchmarkPutDav4KParallel64(b *testing.B) {
+	w, body := newBench(b), strings.Repeat("x", 4<<10)
+	w.dav("PROPFIND", "/dav/c/", "", http.StatusMultiStatus, "Depth", "0") // the password is checked
+	b.ReportAllocs()
+	parallel(b, 64, func(i int64) { w.dav(http.MethodPut, fmt.Sprintf("/dav/c/o%09d", i), body, http.StatusCreated) })
+}
+
 func BenchmarkPut1M(b *testing.B) {
 	b.SetBytes(1 << 20)
 	newBench(b).put(1, 1<<20)
