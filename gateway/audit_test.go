@@ -12,6 +12,8 @@ import (
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
 	"entrepot/store"
+	"entrepot/store/blob/memblob"
+	"entrepot/store/kv/memkv"
 )
 
 // trail reads an audit trail whole: "ACTION item" of each record.
@@ -152,6 +154,62 @@ func TestOldRecordsAreArchivedAndReadTheSame(t *testing.T) {
 		t.Errorf("the archive changed the trail: %d records, then %d", len(before), len(after))
 	}
 	if r, err := f.Store.Check(t.Context(), store.CheckOptions{}); err != nil || r.Findings > 0 {
+		t.Errorf("check: %+v, %v", r, err)
+	}
+}
+
+// With a limit, records go when they are older: those in the archive and those
+// of spaces that are gone, whose names are forgotten with the last of them.
+func TestRecordsOlderThanTheirTimeAreRemoved(t *testing.T) {
+	engine, blobs := memkv.New(memkv.Options{}), memblob.New(memblob.Options{})
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Engine: engine, Blobs: blobs})
+	ctx := f.Ctx("tester")
+	kept, gone := gateway.Ref{Account: "test", Container: "kept"}, gateway.Ref{Account: "test", Container: "gone"}
+	put := func(ref gateway.Ref, name string) {
+		t.Helper()
+		ref.Object = name
+		if _, err := f.Gateway.Objects.Put(ctx, ref, strings.NewReader("x"), gateway.PutOptions{Size: 1, Item: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ref := range []gateway.Ref{kept, gone} {
+		if _, err := f.Gateway.Spaces.Create(ctx, ref); err != nil {
+			t.Fatal(err)
+		}
+		put(ref, "first")
+	}
+	if err := f.Gateway.Spaces.Delete(ctx, gone); err != nil {
+		t.Fatal(err)
+	}
+	limited, err := store.Open(t.Context(), engine, blobs, store.Options{Now: f.Clock.Now, JournalKeep: 60 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer limited.Close()
+	for _, step := range []struct {
+		days       int
+		kept, gone string
+	}{
+		{31, "CREATE_SPACE SET_SPACE_ACLS ADD_CONTENT first", "there"}, // archived
+		{10, "CREATE_SPACE SET_SPACE_ACLS ADD_CONTENT first ADD_CONTENT day 31", "there"},
+		{20, "ADD_CONTENT day 31 ADD_CONTENT day 41", ""},
+		{100, "", ""},
+	} {
+		f.Clock.Advance(time.Duration(step.days) * 24 * time.Hour)
+		if err := limited.TendJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		lines, _ := trail(t, f, "tester", kept)
+		if got := strings.Join(lines, " "); got != step.kept {
+			t.Errorf("after %d more days the trail is %q, not %q", step.days, got, step.kept)
+		}
+		if err := f.Gateway.Spaces.Audit(ctx, gone, func([]gateway.AuditRecord) error { return nil }); (step.gone == "") != (errs.ReasonOf(err) == errs.NoContainer) {
+			t.Errorf("after %d more days the trail of what is gone: %v", step.days, err)
+		}
+		day := int(f.Clock.Now().Sub(gatewaytest.Start()).Hours() / 24)
+		put(kept, fmt.Sprintf("day %d", day))
+	}
+	if r, err := limited.Check(t.Context(), store.CheckOptions{}); err != nil || r.Findings != 0 {
 		t.Errorf("check: %+v, %v", r, err)
 	}
 }

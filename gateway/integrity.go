@@ -258,7 +258,8 @@ func (j *jobs) schedule(ctx context.Context) error {
 		return nil
 	}
 	j.planned = now
-	before := store.StampOf(now.Time().Add(-c.cfg.VerifyEvery))
+	// Also what is going to be due before it is looked again.
+	before := store.StampOf(now.Time().Add(-max(c.cfg.VerifyEvery-planEvery, 0)))
 	for after, more := "", true; more; {
 		var accounts []store.Account
 		err := c.store.View(ctx, func(v *store.View) (err error) {

@@ -1,8 +1,11 @@
 package gateway_test
 
 import (
+	"compress/gzip"
+	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,7 +13,9 @@ import (
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
 	"entrepot/protocols/duracloud"
+	"entrepot/store"
 	"entrepot/store/blob/memblob"
+	"entrepot/store/kv/memkv"
 )
 
 // verified runs the comparison of a space and returns its report.
@@ -138,4 +143,123 @@ func TestManifestsAreMadeOnceAndEnd(t *testing.T) {
 	f.Clock.Advance(8 * 24 * time.Hour)
 	_, err = g.Objects.Head(ctx, to, gateway.Conditions{})
 	wantKind(t, err, errs.NotFound, errs.NoObject)
+}
+
+// A gateway that ends in the middle of a manifest leaves nothing of it, and the
+// next one on the same store writes it whole.
+func TestAManifestThatWasInterruptedIsWrittenByTheNextGateway(t *testing.T) {
+	f := gatewaytest.NewWith(t, gatewaytest.Options{
+		Engine: memkv.New(memkv.Options{}), Config: gateway.Config{Manifests: duracloud.Manifests{}, VerifyEvery: -1},
+	})
+	ctx := f.Ctx("tester")
+	space := gateway.Ref{Account: "test", Container: "space"}
+	if _, err := f.Gateway.Spaces.Create(ctx, space); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		at := space
+		at.Object = fmt.Sprint("item", i)
+		if _, err := f.Gateway.Objects.Put(ctx, at, strings.NewReader("x"), gateway.PutOptions{Item: true, Size: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The first gateway dies while it writes: its writer never returns from
+	// the middle before the gateway is told to end.
+	slow := &endless{ManifestWriter: duracloud.Manifests{}, began: make(chan struct{}), end: make(chan struct{})}
+	first, err := gateway.New(t.Context(), f.Store, gateway.Config{Manifests: slow, VerifyEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := first.Spaces.RequestManifest(ctx, space, "TSV")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-slow.began
+	ended := make(chan struct{})
+	go func() { _ = first.Close(); close(ended) }()
+	time.Sleep(20 * time.Millisecond) // the work is told to stop; either order is right
+	close(slow.end)
+	<-ended
+	if _, err := f.Gateway.Objects.Head(ctx, to, gateway.Conditions{}); errs.Of(err) != errs.NotFound {
+		t.Fatalf("of what was interrupted something is there: %v", err)
+	}
+	// Who took the job up and died holds it for a while.
+	if err := f.Gateway.DoJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.Clock.Advance(15 * time.Minute)
+	if err := f.Gateway.DoJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, content, err := f.Gateway.Objects.Open(ctx, to, gateway.Conditions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	z, err := gzip.NewReader(io.NewSectionReader(content, 0, content.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil || strings.Count(string(text), "\nspace\titem") != 20 {
+		t.Errorf("the manifest is %q, %v", text, err)
+	}
+	f.Store.Drain(t.Context())
+	if r, err := f.Store.Check(t.Context(), store.CheckOptions{}); err != nil || r.Findings != 0 {
+		t.Errorf("check: %+v, %v", r, err)
+	}
+}
+
+// endless writes manifests until it is told to end.
+type endless struct {
+	gateway.ManifestWriter
+	once       sync.Once
+	began, end chan struct{}
+}
+
+func (e *endless) Append(b []byte, form, space string, items []gateway.ManifestItem) []byte {
+	e.once.Do(func() { close(e.began); <-e.end })
+	return e.ManifestWriter.Append(b, form, space, items)
+}
+
+// Every space is compared once in 30 days, whoever asks for nothing.
+func TestSpacesAreComparedEveryThirtyDays(t *testing.T) {
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Config: gateway.Config{Manifests: duracloud.Manifests{}}})
+	ctx := f.Ctx("tester")
+	space := gateway.Ref{Account: "test", Container: "space", Object: "a"}
+	if _, err := f.Gateway.Spaces.Create(ctx, space); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Gateway.Objects.Put(ctx, space, strings.NewReader("x"), gateway.PutOptions{Item: true, Size: 1}); err != nil {
+		t.Fatal(err)
+	}
+	ended := func() time.Time {
+		t.Helper()
+		if err := f.Gateway.PlanJobs(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Gateway.DoJobs(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		report, content, err := f.Gateway.Spaces.Integrity(ctx, space)
+		if errs.ReasonOf(err) == errs.NoReport {
+			return time.Time{}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content.Close()
+		return report.Ended
+	}
+	var seen []int
+	last := ended()
+	for day := range 95 {
+		f.Clock.Advance(24 * time.Hour)
+		if at := ended(); !at.Equal(last) {
+			seen, last = append(seen, day+1), at
+		}
+	}
+	if len(seen) < 3 || len(seen) > 4 || seen[len(seen)-1]-seen[len(seen)-2] != 30 || seen[1]-seen[0] != 30 {
+		t.Errorf("compared on the days %v", seen)
+	}
 }
