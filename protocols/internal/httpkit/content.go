@@ -177,35 +177,37 @@ func sendWhole(w http.ResponseWriter, r *http.Request, c gateway.Content, size i
 	// The status goes out with the first byte, so that damage found before it
 	// can still be answered.
 	n, err := c.WriteRange(w, 0, size)
-	return finish(r, n, size, err)
+	return finish(w, r, n, size, err)
 }
 
 // sendSpan writes one span with status 206.
 func sendSpan(w *lateStatus, r *http.Request, c gateway.Content, s Span) error {
 	n, err := c.WriteRange(w, s.Off, s.Len)
-	return finish(r, n, s.Len, err)
+	return finish(w, r, n, s.Len, err)
 }
 
 // finish judges a copy: an error is returned while nothing went out, and cuts
 // the connection afterwards.
-func finish(r *http.Request, n, want int64, err error) error {
+func finish(w http.ResponseWriter, r *http.Request, n, want int64, err error) error {
 	switch {
 	case err == nil && n == want:
 		return nil
 	case n == 0 && err != nil && r.Context().Err() == nil:
 		return err
 	}
-	cut(r, err)
+	cut(w, r, err)
 	return nil // not reached
 }
 
 // cut ends the connection of an answer that cannot be completed; the cause
-// goes to the log.
-func cut(r *http.Request, err error) {
+// goes to the log. What was written so far is sent before, so that the client
+// sees an answer that breaks off and not a connection that was never answered.
+func cut(w http.ResponseWriter, r *http.Request, err error) {
 	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
 	EventOf(r.Context()).Err = err
+	_ = http.NewResponseController(w).Flush() // a client that is gone needs no answer
 	panic(http.ErrAbortHandler)
 }
 
@@ -274,13 +276,13 @@ func sendParts(w http.ResponseWriter, r *http.Request, c gateway.Content, conten
 	w.WriteHeader(http.StatusPartialContent)
 	write := func(text string) {
 		if _, err := io.WriteString(w, text); err != nil {
-			cut(r, err)
+			cut(w, r, err)
 		}
 	}
 	for i, s := range spans {
 		write(heads[i])
 		if n, err := c.WriteRange(w, s.Off, s.Len); err != nil || n != s.Len {
-			cut(r, err)
+			cut(w, r, err)
 		}
 		write("\r\n")
 	}

@@ -138,6 +138,26 @@ func TestServeContentCutsTheConnectionOnLaterDamage(t *testing.T) {
 	}
 }
 
+// A short answer would still lie in the server's buffer: the client must see
+// that one began, and that it broke off.
+func TestServeContentShowsTheBeginningOfAnAnswerThatBreaksOff(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := text("0123456789")
+		c.bad = 3
+		t.Errorf("returned %v", httpkit.ServeContent(w, r, c, "", httpkit.ContentOptions{}))
+	}))
+	defer server.Close()
+	answer, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if answer.StatusCode != 200 || string(body) != "012" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("status %d, body %q, error %v", answer.StatusCode, body, err)
+	}
+}
+
 func TestGuardContentSandboxesActiveTypes(t *testing.T) {
 	for typ, want := range map[string]string{
 		"text/html": "sandbox", "Text/HTML; charset=utf-8": "sandbox", "image/svg+xml": "sandbox",
