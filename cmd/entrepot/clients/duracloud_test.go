@@ -93,8 +93,58 @@ func TestBagOfASpaceHoldsWhatItsManifestSays(t *testing.T) {
 	if n := strings.Count(out, ": OK\n"); n != len(files) {
 		t.Errorf("%d of %d files are as the manifest says:\n%s", n, len(files), out)
 	}
+	// No validator of bags is packaged: the tag files are judged by a strict one
+	// of our own, on Python's standard library.
+	need(t, "python3", "python3")
+	strict := command{args: []string{"python3", "testdata/bag.py", bag}}
+	if out := strict.must(t); strings.TrimSpace(out) != fmt.Sprint(len(files)) {
+		t.Errorf("the bag holds %s files, not %d", out, len(files))
+	}
 	if err := os.WriteFile(filepath.Join(bag, "data", "bag", "a.txt"), []byte("spoilt"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command{args: []string{"md5sum", "--check", "--strict", "manifest-md5.txt"}, dir: bag}.fails(t)
+	strict.fails(t)
+}
+
+// An upload that broke off leaves the old item; the same upload again, and a
+// download in two halves, are the file. The same names lie apart in two stores.
+func TestDuraCloudUploadBreaksOffGoesOnAndComesBackInTwoStores(t *testing.T) {
+	t.Parallel()
+	need(t, "curl", "curl")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "entrepot.toml")
+	text := fmt.Sprintf("[[stores]]\nid = 2\ndirectory = %q\n", filepath.Join(dir, "second"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, setting{args: []string{"--config", file}})
+	login := admin.user + ":" + admin.password
+	body := content(7, 3<<20)
+	if err := os.WriteFile(filepath.Join(dir, "big"), body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []string{"1", "2"} {
+		item := s.url + "/durastore/space/big?storeID=" + store
+		s.expect(201, admin, "PUT", "/durastore/space?storeID="+store, "")
+		s.expect(201, admin, "PUT", "/durastore/space/big?storeID="+store, "old "+store)
+		command{args: []string{"curl", "-sS", "-f", "-u", login, "-T", "big", "--limit-rate", "500k", "--max-time", "1", item}, dir: dir}.fails(t)
+		get := command{args: []string{"curl", "-sS", "-f", "-u", login, item}}
+		if got := get.must(t); got != "old "+store {
+			t.Errorf("after an upload that broke off store %s holds %d bytes", store, len(got))
+		}
+		command{args: []string{"curl", "-sS", "-f", "-u", login, "-T", "big", "-H", "Content-MD5: " + md5hex(body), item}, dir: dir}.must(t)
+		back := filepath.Join(dir, "back"+store)
+		if err := os.WriteFile(back, body[:1<<20], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command{args: []string{"curl", "-sS", "-f", "-u", login, "-C", "-", "-o", back, item}}.must(t)
+		got, err := os.ReadFile(back)
+		if err != nil || md5hex(got) != md5hex(body) {
+			t.Errorf("store %s gave %d bytes back, %v", store, len(got), err)
+		}
+	}
+	s.expect(200, admin, "DELETE", "/durastore/space/big?storeID=1", "")
+	s.expect(404, admin, "GET", "/durastore/space/big?storeID=1", "")
+	s.expect(200, admin, "HEAD", "/durastore/space/big?storeID=2", "")
 }
