@@ -559,3 +559,35 @@ func TestManifestCountsItsOwnBytesAndCheckFindsNothing(t *testing.T) {
 		t.Errorf("check finds %+v", report)
 	}
 }
+
+// A manifest says of every item what its reader gets, or those who compare a
+// retrieved copy with it would find false damage.
+func TestManifestOfASpaceShowsWhatReadersOfLargeObjectsAndLinksGet(t *testing.T) {
+	w, _ := largeWorld(t)
+	w.static("static", of("s/0"), of("s/1"))
+	w.in("c", "dynamic", "", gateway.Properties{"x-object-manifest": "seg/s/"})
+	w.in("c", "plain", "text", nil)
+	for name, target := range map[string]gateway.Ref{"link": ref("c", "plain"), "link to large": ref("c", "dynamic"), "link to nothing": ref("c", "gone")} {
+		_, err := w.g.Objects.PutLink(w.ctx, ref("c", name), gateway.Link{Ref: target}, gateway.PutOptions{})
+		w.must(err)
+	}
+	seen := 0
+	w.must(w.g.Spaces.Manifest(w.ctx, ref("c", ""), "", func(page []gateway.ManifestItem) error {
+		for i := range page {
+			m := &page[i]
+			want, err := w.g.Objects.Head(w.ctx, ref("c", m.Name), gateway.Conditions{})
+			if errs.Of(err) == errs.NotFound && m.Name == "link to nothing" {
+				want, err = w.g.Objects.HeadWith(w.ctx, ref("c", m.Name), gateway.ReadOptions{Link: true})
+			}
+			w.must(err)
+			if m.HexMD5() != want.ETag() || m.Size != want.Size {
+				t.Errorf("%s: %s of %d bytes, but %s of %d", m.Name, m.HexMD5(), m.Size, want.ETag(), want.Size)
+			}
+			seen++
+		}
+		return nil
+	}))
+	if seen != 6 {
+		t.Errorf("%d items", seen)
+	}
+}

@@ -58,6 +58,12 @@ func (s *Spaces) Manifest(ctx context.Context, ref Ref, prefix string, emit func
 				if o.Large != nil { // its tag: of the joined bytes no digest is known
 					m.MD5, m.SHA256, m.Size = o.Large.MD5, [32]byte{}, o.Large.Size
 				}
+				if o.Link != nil || o.Dynamic() { // what a reader of the item gets
+					at := place{ref: Ref{Account: ref.Account, Container: ref.Container, Object: o.Name}, obj: *o}
+					if err := s.manifestOf(v, p, &m, &at, now); err != nil {
+						return err
+					}
+				}
 				page = append(page, m)
 			}
 			return err
@@ -73,6 +79,23 @@ func (s *Spaces) Manifest(ctx context.Context, ref Ref, prefix string, emit func
 		}
 	}
 	return nil
+}
+
+// manifestOf fills in what a manifest says of an item that stands for others:
+// size and entity tag as its reader sees them, and the digest where it has one.
+func (c *core) manifestOf(v *store.View, p auth.Principal, m *ManifestItem, at *place, now store.Stamp) error {
+	out, _, err := c.shown(v, p, at, now)
+	if err != nil {
+		return err
+	}
+	m.Size, m.MD5, m.SHA256 = out.Size, [16]byte{}, [32]byte{}
+	if _, err := hex.Decode(m.MD5[:], []byte(out.ETag())); err != nil {
+		return errs.Wrap("spaces.Manifest", errs.Other, "", err)
+	}
+	if out.Large == Plain {
+		_, err = hex.Decode(m.SHA256[:], []byte(out.SHA256))
+	}
+	return err
 }
 
 // adminSpace is where a store keeps what it writes for its users: manifests
