@@ -91,8 +91,9 @@ func versionsKeep(t *testing.T, w *onEngine) {
 	// What is left goes with the container.
 	w.put("o", 6000, time.Time{})
 	guards := append(w.whole(), store.LockName("press", "photos"), store.LockAccount("press", true))
+	old := w.container
 	w.update(append(guards, store.LockContainer(78, false)), func(tx *store.Tx) error {
-		c := w.container
+		c := old
 		if err := tx.DetachContainer(&c, w.Now()); err != nil {
 			return err
 		}
