@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -50,7 +51,7 @@ func main() {
 	flag.IntVar(&s.files, "files", 10_000, "files in the folder that is listed and moved")
 	flag.IntVar(&s.many, "many", 100_000, "files in the folder that Entrepot alone lists")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(run(ctx, s, os.Stdout, os.Stderr))
 }
