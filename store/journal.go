@@ -328,38 +328,11 @@ func (s *Store) archiveSome(ctx context.Context, id uint64, old Stamp) (done boo
 
 // forgetGone forgets the names of detached containers without a journal.
 func (s *Store) forgetGone(ctx context.Context) error {
-	r := kv.Range{Table: tableFormer, KeysOnly: true}
-	for more := true; more; {
-		var stale [][]byte
-		err := s.engine.View(ctx, func(v kv.Reader) (err error) {
-			stale = nil
-			r.From, more, err = step(v, r, func(v kv.Reader, items []kv.Item) error {
-				for _, item := range items {
-					kept, err := (&View{r: v}).HasJournal(beID(item.Row[len(item.Row)-8:]))
-					if err != nil {
-						return err
-					}
-					if !kept {
-						stale = append(stale, bytes.Clone(item.Row))
-					}
-				}
-				return nil
-			})
-			return err
-		})
-		if err == nil && len(stale) > 0 {
-			err = s.engine.Update(ctx, nil, func(tx kv.Tx) error {
-				for _, row := range stale {
-					tx.Delete(key(tableFormer, row))
-				}
-				return nil
-			})
-		}
-		if err != nil {
-			return fail("store.TendJournal", err)
-		}
-	}
-	return nil
+	err := s.dropRows(ctx, kv.Range{Table: tableFormer, KeysOnly: true}, func(v *View, item kv.Item) (bool, error) {
+		kept, err := v.HasJournal(beID(item.Row[len(item.Row)-8:]))
+		return !kept, err
+	})
+	return fail("store.TendJournal", err)
 }
 
 // journalRank orders records of one moment: a container is made before

@@ -46,3 +46,41 @@ func step(v kv.Reader, r kv.Range, fn func(v kv.Reader, items []kv.Item) error) 
 	next = bytes.Clone(page.Next)
 	return next, next != nil, fn(v, page.Items)
 }
+
+// dropRows removes those rows of a range that are stale, page by page, each
+// page in a transaction of its own. The rows must need no lock.
+func (s *Store) dropRows(ctx context.Context, r kv.Range, stale func(*View, kv.Item) (bool, error)) error {
+	for more := true; more; {
+		var drop [][]byte
+		var next []byte
+		err := s.engine.View(ctx, func(v kv.Reader) (err error) {
+			drop = nil
+			next, more, err = step(v, r, func(v kv.Reader, items []kv.Item) error {
+				for _, item := range items {
+					is, err := stale(&View{r: v}, item)
+					if err != nil {
+						return err
+					}
+					if is {
+						drop = append(drop, bytes.Clone(item.Row))
+					}
+				}
+				return nil
+			})
+			return err
+		})
+		if err == nil && len(drop) > 0 {
+			err = s.engine.Update(ctx, nil, func(tx kv.Tx) error {
+				for _, row := range drop {
+					tx.Delete(key(r.Table, row))
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			return err
+		}
+		r.From = next
+	}
+	return nil
+}

@@ -281,34 +281,11 @@ func (s *Store) saveScrub(ctx context.Context, st *scrubState, sound []blob.ID) 
 }
 
 func (s *Store) forgetVerified(ctx context.Context, before Stamp) error {
-	var stale [][]byte
-	r := kv.Range{Table: tableVerified}
-	for more := true; more; {
-		err := s.engine.View(ctx, func(v kv.Reader) (err error) {
-			r.From, more, err = step(v, r, func(_ kv.Reader, items []kv.Item) error {
-				stale = stale[:0]
-				for _, item := range items {
-					if at, err := decodeID(item.Value); err != nil || Stamp(at) < before {
-						stale = append(stale, bytes.Clone(item.Row))
-					}
-				}
-				return nil
-			})
-			return err
-		})
-		if err == nil && len(stale) > 0 {
-			err = s.engine.Update(ctx, nil, func(tx kv.Tx) error {
-				for _, row := range stale {
-					tx.Delete(key(tableVerified, row))
-				}
-				return nil
-			})
-		}
-		if err != nil {
-			return fail("store.Scrub", err)
-		}
-	}
-	return nil
+	err := s.dropRows(ctx, kv.Range{Table: tableVerified}, func(_ *View, item kv.Item) (bool, error) {
+		at, err := decodeID(item.Value)
+		return err != nil || Stamp(at) < before, nil
+	})
+	return fail("store.Scrub", err)
 }
 
 // verify reads content and compares it with what its record says. Damage goes
