@@ -19,6 +19,9 @@ type User struct {
 	// Suspended tells that the user's account may not be used now. The login
 	// works, so that the gateway can say why it refuses.
 	Suspended bool
+	// NameSince and AccountSince are when earlier holders gave up the names of
+	// the user and of its account; zero: there was none.
+	NameSince, AccountSince time.Time
 	// Networks limits the addresses the user may come from; empty: any.
 	Networks []string
 }

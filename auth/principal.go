@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"net/netip"
+	"time"
 )
 
 // A Role is what a user is in its account, or over all of them.
@@ -55,6 +56,10 @@ type Principal struct {
 	Account string // account the user belongs to
 	Role    Role
 	Groups  []string
+	// NameSince and AccountSince are when earlier holders gave up the user's
+	// name and the account's: access lists that were written until then do not
+	// mean this user. Zero: there was none.
+	NameSince, AccountSince time.Time
 
 	// Operator marks the caller of the depot API, who proved the shared salt:
 	// it administers depots and nothing else.

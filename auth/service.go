@@ -271,7 +271,10 @@ func (s *Service) hash(ctx context.Context, p proof, g guess, u User, password s
 
 func (who identity) principal(from netip.Addr) Principal {
 	u := &who.User
-	p := Principal{User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, Suspended: u.Suspended, Keystone: who.keystone, Address: canonical(from)}
+	p := Principal{
+		User: u.Name, Account: u.Account, Role: u.Role, Groups: u.Groups, NameSince: u.NameSince, AccountSince: u.AccountSince,
+		Suspended: u.Suspended, Keystone: who.keystone, Address: canonical(from),
+	}
 	if c := who.credential; c != nil {
 		scope := c.Scope
 		p.Role, p.Application, p.Scope = p.Role.limited(), c.Application, &scope

@@ -111,14 +111,14 @@ func containerAccess(p auth.Principal, c *store.Container, d *store.Depot, hasDe
 		if d.Owner != "" && store.Fold(d.Owner) == me {
 			return Access{Read: true, List: true, Write: true, Owner: true}
 		}
-		if c.Creator != "" && store.Fold(c.Creator) == me && authorised(d, me) {
+		if c.Creator != "" && store.Fold(c.Creator) == me && authorised(d, me) && c.Created > store.StampOf(p.NameSince) {
 			a.Read, a.List, a.Write = true, true, true
 		}
 	}
-	read, list := parseACL(c.ReadACL).reads(p)
+	read, list := parseACL(c.ReadACL).writtenAt(c.ReadSet).reads(p)
 	a.Read = a.Read || read
 	a.List = a.List || list
-	a.Write = a.Write || p.User != "" && parseACL(c.WriteACL).names(p)
+	a.Write = a.Write || p.User != "" && parseACL(c.WriteACL).writtenAt(c.WriteSet).names(p)
 	return a
 }
 

@@ -41,7 +41,7 @@ func (l AccountACL) check() error {
 	return nil
 }
 
-func (l *AccountACL) apply(a *store.Account) error {
+func (l *AccountACL) apply(a *store.Account, now store.Stamp) error {
 	if l == nil {
 		return nil
 	}
@@ -49,6 +49,7 @@ func (l *AccountACL) apply(a *store.Account) error {
 		return err
 	}
 	a.Admins, a.Writers, a.Readers = l.Admin, l.ReadWrite, l.ReadOnly
+	a.ListsSet = a.ListsSet.After(now)
 	return nil
 }
 
@@ -61,7 +62,7 @@ func accessTo(p auth.Principal, a *store.Account) Access {
 // limited to a folder has what the user has by role, and nothing by lists of
 // accounts.
 func listedAccess(p auth.Principal, a *store.Account) Access {
-	named := func(list []string) bool { return len(list) > 0 && acl{groups: list}.names(p) }
+	named := func(list []string) bool { return len(list) > 0 && acl{groups: list, set: a.ListsSet}.names(p) }
 	switch {
 	case p.Scope != nil || p.Suspended || len(a.Admins)+len(a.Writers)+len(a.Readers) == 0:
 		return Access{}

@@ -93,13 +93,13 @@ func (ch AccountChange) settle(p auth.Principal) (AccountChange, error) {
 }
 
 // apply merges a settled change into a record; the limits of properties bind.
-func (ch *AccountChange) apply(a *store.Account) error {
+func (ch *AccountChange) apply(a *store.Account, now store.Stamp) error {
 	merged, err := mergeMeta(a.Properties, ch.Properties, "account")
 	if err != nil {
 		return err
 	}
 	a.Properties = merged
-	if err := ch.ACL.apply(a); err != nil {
+	if err := ch.ACL.apply(a, now); err != nil {
 		return err
 	}
 	if ch.Quota != nil {
@@ -169,7 +169,7 @@ func (a *Accounts) Update(ctx context.Context, name string, change AccountChange
 		if err != nil {
 			return err
 		}
-		if err := settled.apply(&record); err != nil {
+		if err := settled.apply(&record, now); err != nil {
 			return err
 		}
 		tx.PutAccount(&record)
@@ -227,12 +227,15 @@ func (a *Accounts) Create(ctx context.Context, name string, change AccountChange
 		}
 		method := "account.update"
 		if created = !found; created {
-			record, method = store.Account{Name: name, Created: now}, "account.create"
+			method = "account.create"
+			if record, err = tx.NewAccount(name, now); err != nil {
+				return err
+			}
 		}
 		if record.State == store.AccountDeleted {
 			return errReserved
 		}
-		if err := change.apply(&record); err != nil {
+		if err := change.apply(&record, now); err != nil {
 			return err
 		}
 		if created {
@@ -268,7 +271,7 @@ func (a *Accounts) CreateTenant(ctx context.Context, name string, change Account
 			return errs.New("accounts.CreateTenant", errs.Exists, "", "The account exists already.")
 		}
 		tx.AddAdminEntry(done(p, now, "account.create", name))
-		return change.apply(record)
+		return change.apply(record, now)
 	})
 }
 

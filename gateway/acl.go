@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
@@ -17,6 +18,7 @@ type acl struct {
 	referrers []referrer
 	listings  bool
 	groups    []string
+	set       store.Stamp // when it was written
 }
 
 type referrer struct {
@@ -110,35 +112,46 @@ func parseACL(text string) acl {
 	return a
 }
 
+// writtenAt is the list with the time when it was written.
+func (a acl) writtenAt(set store.Stamp) acl {
+	a.set = set
+	return a
+}
+
+// means tells whether a name in the list is that of its present holder, who
+// has it since a time: a list that is older means the holder before.
+func (a acl) means(since time.Time) bool { return since.IsZero() || a.set > store.StampOf(since) }
+
 // names tells whether the list names the caller, its account or one of its
-// groups.
+// groups. Elements with a star name callers of the Identity API (OpenStack's
+// keystone middleware of the object store): "*:*" is everybody who logged in,
+// "project:*" all of a project, "*:user" a user in any. For other callers a star
+// is a name like any other.
 func (a acl) names(p auth.Principal) bool {
 	if p.User == "" {
 		return false
 	}
+	ofUser, ofAccount := a.means(p.NameSince), a.means(p.AccountSince)
 	for _, g := range a.groups {
-		if p.Keystone && starred(g, p) || g == p.Account || slices.Contains(p.Groups, g) {
+		if slices.Contains(p.Groups, g) || ofAccount && g == p.Account {
 			return true
 		}
 		account, name, ok := strings.Cut(g, ":")
-		if !ok || account != p.Account {
+		if !ok {
 			continue
 		}
-		if group, ok := strings.CutPrefix(name, groupPrefix); ok && inGroup(p, group) || store.Fold(name) == store.Fold(p.User) {
+		star := p.Keystone && (account == "*" || name == "*")
+		if account != p.Account && (account != "*" || !star) || account != "*" && !ofAccount {
+			continue
+		}
+		if star && name == "*" || ofUser && store.Fold(name) == store.Fold(p.User) {
+			return true
+		}
+		if group, ok := strings.CutPrefix(name, groupPrefix); ok && account == p.Account && inGroup(p, group) {
 			return true
 		}
 	}
 	return false
-}
-
-// starred tells whether an element with a star names a caller of the Identity
-// API (OpenStack's keystone middleware of the object store): "*:*" is
-// everybody who logged in, "project:*" all of a project, "*:user" a user in
-// any. For other callers a star is a name like any other.
-func starred(element string, p auth.Principal) bool {
-	account, name, ok := strings.Cut(element, ":")
-	return ok && (account == "*" || name == "*") &&
-		(account == "*" || account == p.Account) && (name == "*" || store.Fold(name) == store.Fold(p.User))
 }
 
 // groupPrefix stands before the name of a group where a user's could stand:

@@ -61,12 +61,14 @@ func (ch *ContainerChange) apply(c *store.Container, now store.Stamp) error {
 	for _, list := range []struct {
 		text  *string
 		to    *string
+		set   *store.Stamp
 		write bool
-	}{{ch.ReadACL, &c.ReadACL, false}, {ch.WriteACL, &c.WriteACL, true}} {
+	}{{ch.ReadACL, &c.ReadACL, &c.ReadSet, false}, {ch.WriteACL, &c.WriteACL, &c.WriteSet, true}} {
 		if list.text != nil {
 			if *list.to, err = cleanACL(*list.text, list.write); err != nil {
 				return err
 			}
+			*list.set = list.set.After(now)
 		}
 	}
 	c.Properties, c.Headers = merged, merge(c.Headers, ch.Headers)

@@ -154,9 +154,12 @@ func (d *Depots) ownerOf(tx *store.Tx, name string, version uint64, now store.St
 		return u, errs.New("depots.Create", errs.Invalid, errs.BadName, "An account of that name exists.")
 	}
 	u = store.User{Name: name, Account: name, Role: string(auth.RoleOwner), PasswordVersion: version, Created: now}
-	tx.PutAccount(&store.Account{Name: name, Created: now})
-	tx.PutUser(&u)
-	return u, nil
+	made, err := tx.NewAccount(name, now)
+	if err != nil {
+		return u, err
+	}
+	tx.PutAccount(&made)
+	return u, tx.NewUser(&u)
 }
 
 // cleanUsers sorts a list of authorised users, drops the owner and merges

@@ -49,7 +49,17 @@ func (a *Accounts) readUser(ctx context.Context, name string) (auth.User, error)
 		Name: u.Name, Account: u.Account, Role: auth.Role(u.Role), Groups: u.Groups,
 		PasswordHash: u.PasswordHash, PasswordVersion: u.PasswordVersion, Disabled: u.Disabled, Networks: u.Networks,
 		Suspended: of.State == store.AccountSuspended,
+		NameSince: since(u.Freed), AccountSince: since(of.Freed),
 	}, nil
+}
+
+// since is the time from which a name is its holder's; zero where nobody had it
+// before.
+func since(freed store.Stamp) time.Time {
+	if freed == 0 {
+		return time.Time{}
+	}
+	return freed.Time()
 }
 
 var errNoToken = errs.New("accounts", errs.NotFound, "", "")

@@ -144,7 +144,10 @@ func (c *core) ensureStore(ctx context.Context, account string) error {
 			err = errReserved
 		}
 		if err == nil && found {
-			tx.PutAccount(&store.Account{Name: account, Created: now, State: of.State})
+			var made store.Account
+			made, err = tx.NewAccount(account, now)
+			made.State = of.State
+			tx.PutAccount(&made)
 		}
 		return err
 	})

@@ -144,7 +144,9 @@ func (a *Accounts) addUserWith(ctx context.Context, p auth.Principal, u NewUser,
 				return errs.New("users", errs.Conflict, "", "")
 			}
 			if !found {
-				record = store.Account{Name: u.Account, Created: now}
+				if record, err = tx.NewAccount(u.Account, now); err != nil {
+					return err
+				}
 			}
 			if record.State == store.AccountDeleted {
 				return errReserved
@@ -179,12 +181,14 @@ func addUser(tx *store.Tx, u NewUser, account *store.Account, version, depot uin
 	if taken {
 		return errs.New("accounts.AddUser", errs.Exists, "", "The user exists already.")
 	}
-	tx.PutUser(&store.User{
+	err = tx.NewUser(&store.User{
 		Name: u.Name, Account: u.Account, Role: string(u.Role), Groups: u.Groups,
 		PasswordHash: u.PasswordHash, PasswordVersion: version, Created: now,
 		Networks: u.Networks, Email: u.Email,
 	})
 	switch {
+	case err != nil:
+		return err
 	case !mayOwnDepots(u.Role):
 	case account.DefaultDepot != 0:
 		err = adoptDefaultDepot(tx, account.DefaultDepot, u.Name)

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"entrepot/auth"
@@ -80,6 +82,17 @@ const pageOfUsers = 1000
 // errs.Conflict with errs.OwnsDepots. The last administrator stays as well
 // (errs.LastAdmin). What the user wrote stays where it is.
 func (a *Accounts) DeleteUser(ctx context.Context, user string) error {
+	for {
+		err := a.deleteUser(ctx, user)
+		if !errors.Is(err, errMovedOn) {
+			return err
+		}
+	}
+}
+
+// deleteUser is one try of DeleteUser: errMovedOn when a depot named the user
+// again meanwhile.
+func (a *Accounts) deleteUser(ctx context.Context, user string) error {
 	p, now := auth.PrincipalOf(ctx), a.now()
 	plan, err := a.planRemoval(ctx, p, user)
 	if err != nil {
@@ -101,11 +114,14 @@ func (a *Accounts) DeleteUser(ctx context.Context, user string) error {
 		if again != plan {
 			return errs.New("users", errs.Conflict, "", "The user's depots were changed meanwhile.")
 		}
+		if named, err := tx.NamedByDepots(user); err != nil || named {
+			return cmp.Or(err, errMovedOn)
+		}
 		if err := plan.handOver(tx); err != nil {
 			return err
 		}
 		tx.AddAdminEntry(done(p, now, "user.delete", u.Name))
-		return tx.DeleteUser(&u)
+		return tx.DeleteUser(&u, now)
 	})
 }
 

@@ -78,6 +78,9 @@ func (s *Store) runAccountReaper(ctx context.Context) {
 		if _, err := s.ReapAccounts(ctx); err != nil && ctx.Err() == nil {
 			s.opt.Logger.Warn("removing deleted accounts", "err", err)
 		}
+		if err := s.ForgetNames(ctx); err != nil && ctx.Err() == nil {
+			s.opt.Logger.Warn("taking names that were given up out of access lists", "err", err)
+		}
 		if err := s.trimAdminLog(ctx); err != nil && ctx.Err() == nil {
 			s.opt.Logger.Warn("trimming the administrators' log", "err", err)
 		}
@@ -141,6 +144,7 @@ func (s *Store) reapAccount(ctx context.Context, name string, row []byte) (dropp
 			}
 		}
 	}
+	now := s.Now()
 	err = s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error {
 		a, found, err := tx.Account(name)
 		if err != nil {
@@ -150,7 +154,7 @@ func (s *Store) reapAccount(ctx context.Context, name string, row []byte) (dropp
 		if dropped = found && a.State == AccountDeleted; !dropped {
 			return nil
 		}
-		return tx.dropAccount(name)
+		return tx.dropAccount(name, now)
 	})
 	return dropped && err == nil, err
 }
@@ -167,7 +171,7 @@ var errAccountInUse = errors.New("store: a deleted account still has containers 
 
 // dropAccount removes the record and counters of an account that holds nothing
 // any more.
-func (tx *Tx) dropAccount(name string) error {
+func (tx *Tx) dropAccount(name string, now Stamp) error {
 	for _, t := range []kv.Table{tableNames, tableUserOf} {
 		page, err := tx.tx.Scan(kv.Prefix(t, join(name, "")), 1)
 		if err != nil {
@@ -187,6 +191,9 @@ func (tx *Tx) dropAccount(name string) error {
 		return err
 	}
 	tx.tx.Delete(accountKey(name))
+	if err := tx.giveUp(freedName{account: name}, now); err != nil {
+		return err
+	}
 	return tx.forgetFormer(name)
 }
 
@@ -265,10 +272,11 @@ func (s *Store) reapStores(ctx context.Context, a *Account) error {
 			continue
 		}
 		further.DeletedBy = a.DeletedBy
+		now := s.Now()
 		if err := s.reapContainers(ctx, &further); err != nil {
 			return err
 		}
-		err = s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error { return tx.dropAccount(name) })
+		err = s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error { return tx.dropAccount(name, now) })
 		if err != nil {
 			return err
 		}
@@ -354,6 +362,7 @@ func (s *Store) reapUsers(ctx context.Context, a *Account) error {
 // removeUser removes a login of an account. One that owns a depot stays:
 // errAccountInUse.
 func (s *Store) removeUser(ctx context.Context, account, name string) error {
+	now := s.Now()
 	return s.Update(ctx, []Guard{LockUser(name)}, func(tx *Tx) error {
 		u, found, err := tx.User(name)
 		if err != nil || !found || u.Account != account {
@@ -366,7 +375,7 @@ func (s *Store) removeUser(ctx context.Context, account, name string) error {
 		if err != nil {
 			return err
 		}
-		return tx.DeleteUser(&u)
+		return tx.DeleteUser(&u, now)
 	})
 }
 
@@ -424,6 +433,13 @@ func (v *View) depotsNaming(user string) (ids, owned []uint64, err error) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), owned, err
+}
+
+// NamedByDepots tells whether depots of others name a user in any way that
+// ForgetMember ends.
+func (v *View) NamedByDepots(user string) (bool, error) {
+	ids, _, err := v.depotsNaming(user)
+	return len(ids) > 0, err
 }
 
 // forgetMember takes a user out of one depot.

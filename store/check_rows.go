@@ -35,7 +35,7 @@ func tableName(t kv.Table) string {
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call",
 		tableThrottle:   "wrong passwords", tableApplications: "application", tableAllowed: "allowed application",
-		tableCredentials: "application password",
+		tableCredentials: "application password", tableFreed: "given up name",
 	}
 	return names[t]
 }
@@ -299,6 +299,9 @@ func checkQueue(row []byte) error {
 		ok = n > 8
 	case queueExpireVersion:
 		ok = n > 17
+	case queueFreed:
+		_, err := decodeFreed(row[9:])
+		return err
 	case queueAccount, byte(JobManifest), byte(JobVerify):
 		ok = n > 0
 	default:
@@ -369,6 +372,8 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 	switch t {
 	case tableJournal:
 		_, err = decodeJournal(beID(row), Stamp(beID(row[8:])), value)
+	case tableFreed:
+		err = checkFreed(row, value)
 	case tableFormer:
 		err = checkFormer(row, value)
 	case tableIntegrity:

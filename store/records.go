@@ -19,7 +19,10 @@ type Account struct {
 	TicketKey    string // signs what the gateway itself gives out; never shown
 	// Admins, Writers and Readers are the account's access list.
 	Admins, Writers, Readers []string
-	unknown                  []byte
+	// ListsSet is when that list was last written, Freed when an earlier account
+	// gave up the name; 0: before that was noted, and never.
+	ListsSet, Freed Stamp
+	unknown         []byte
 }
 
 // An AccountState says whether an account may be used.
@@ -46,6 +49,8 @@ func (a *Account) encode() []byte {
 	w.Strings(33, a.Admins)
 	w.Strings(34, a.Writers)
 	w.Strings(35, a.Readers)
+	w.Int(45, int64(a.ListsSet))
+	w.Int(46, int64(a.Freed))
 	w.Raw(a.unknown)
 	return w.Finish()
 }
@@ -76,6 +81,10 @@ func decodeAccount(name string, b []byte) (a Account, err error) {
 			a.Writers = append(a.Writers, f.String())
 		case 35:
 			a.Readers = append(a.Readers, f.String())
+		case 45:
+			a.ListsSet = Stamp(f.Int())
+		case 46:
+			a.Freed = Stamp(f.Int())
 		default:
 			return false
 		}
@@ -97,6 +106,7 @@ type User struct {
 	Created         Stamp
 	LastIssue       uint64 // highest token issue number given out
 	Email           string
+	Freed           Stamp // when an earlier user gave up the name; 0: never
 	unknown         []byte
 }
 
@@ -113,6 +123,7 @@ func (u *User) encode() []byte {
 	w.Int(9, int64(u.Created))
 	w.Uint(10, u.LastIssue)
 	w.String(40, u.Email)
+	w.Int(45, int64(u.Freed))
 	w.Raw(u.unknown)
 	return w.Finish()
 }
@@ -142,6 +153,8 @@ func decodeUser(b []byte) (u User, err error) {
 			u.LastIssue = f.Num
 		case 40:
 			u.Email = f.String()
+		case 45:
+			u.Freed = Stamp(f.Int())
 		default:
 			return false
 		}
@@ -255,6 +268,9 @@ type Container struct {
 	Properties        map[string]string
 	Headers           map[string]string
 	ReadACL, WriteACL string
+	// ReadSet and WriteSet are when the lists were last written; 0: before
+	// that was noted.
+	ReadSet, WriteSet Stamp
 	// Epoch is raised by every snapshot; Snapshot is the epoch of the newest
 	// snapshot plus one, 0 when there is none. A row born before it is kept
 	// when it is replaced.
@@ -284,6 +300,8 @@ func (c *Container) encode() []byte {
 	w.Map(8, c.Headers)
 	w.String(9, c.ReadACL)
 	w.String(10, c.WriteACL)
+	w.Int(45, int64(c.ReadSet))
+	w.Int(46, int64(c.WriteSet))
 	w.Uint(11, c.Epoch)
 	w.Uint(12, c.Snapshot)
 	w.Uint(13, uint64(c.Versioning))
@@ -316,6 +334,10 @@ func decodeContainer(id uint64, b []byte) (c Container, err error) {
 			c.ReadACL = f.String()
 		case 10:
 			c.WriteACL = f.String()
+		case 45:
+			c.ReadSet = Stamp(f.Int())
+		case 46:
+			c.WriteSet = Stamp(f.Int())
 		case 11:
 			c.Epoch = f.Num
 		case 12:

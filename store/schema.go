@@ -62,6 +62,8 @@ const (
 	tableApplications kv.Table = 34 // application → Application
 	tableAllowed      kv.Table = 35 // 'g' account · application → Grant; 'c' user · credential → digest
 	tableCredentials  kv.Table = 36 // digest → Credential; passwords of applications
+
+	tableFreed kv.Table = 80 // 'u' user, 'a' account → time; when a name was last given up, see freed.go
 )
 
 // lastTable is the greatest number that a table may have.
@@ -116,6 +118,7 @@ const (
 	queueAccount byte = 14 // unique: name of a deleted account whose rows are removed when the row is due
 
 	queueForget byte = 10 // unique: serial id of an application that was deleted
+	queueFreed  byte = 80 // unique: 'u' user · account, 'a' account; due: when the name was given up, and lists may hold it
 	// 24 to 29: see JobKind; unique: the job's name, payload: Job
 )
 
@@ -239,10 +242,10 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	                         one of its objects, so that tree operations,
 //	                         settings, detaching and snapshots exclude them
 //	name (account, name)     which container has that name
-//	account                  its row; shared: held by whoever makes a container.
+//	account                  its row, when its name was given up; shared: held by whoever makes a container.
 //	                         An account that is marked as deleted gets no new
 //	                         containers and users
-//	user                     the user's row, tokens, list of depots and
+//	user                     the user's row, when its name was given up, tokens, list of depots and
 //	                         application passwords; shared: held by who notes
 //	                         that such a password was used
 //	application              its row and keys, and what accounts and users allow
@@ -375,6 +378,8 @@ func Covers(held []Guard, k kv.Key) bool {
 	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
 		tableFormer, tableArchive, tableIntegrity, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableThrottle, tableAdminLog, tableDepotCalls:
 		return true
+	case tableFreed:
+		return anyOf(tableUsers) || anyOf(tableAccounts)
 	case tableObjects, tableHistory, tableVersions, tableProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {
 			return true

@@ -30,8 +30,11 @@ func (tx *Tx) PutUser(u *User) {
 }
 
 // DeleteUser removes a user's record, its tokens and its application
-// passwords.
-func (tx *Tx) DeleteUser(u *User) error {
+// passwords, and notes that the name is given up.
+func (tx *Tx) DeleteUser(u *User, now Stamp) error {
+	if err := tx.giveUp(freedName{user: Fold(u.Name), account: u.Account}, now); err != nil {
+		return err
+	}
 	tx.tx.Delete(userKey(Fold(u.Name)))
 	tx.tx.Delete(userOfKey(u.Account, Fold(u.Name)))
 	if err := tx.DeleteCredentialsOf(u.Name); err != nil {

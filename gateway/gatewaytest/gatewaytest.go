@@ -242,6 +242,7 @@ func (f *Fixture) Ctx(user string) context.Context {
 		if err != nil {
 			f.tb.Fatal(err)
 		}
+		p.NameSince, p.AccountSince = u.NameSince, u.AccountSince
 		p.User, p.Account, p.Role, p.Groups, p.Suspended = u.Name, u.Account, u.Role, u.Groups, u.Suspended
 	}
 	return auth.WithPrincipal(f.tb.Context(), p)
