@@ -96,7 +96,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 		t.Fatal(err)
 	}
 	depotFace, err := depot.New(depot.Config{Allow: allow, Documents: documents, Keys: auth.DepotKeys{Salt: auth.NewSecret(depotSalt)}},
-		f.Gateway.Depots, log, f.Clock.Now)
+		f.Gateway.Depots, f.Auth, log, f.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (s *server) depotFace(c depotConfig, secrets *secretsFromEnv) (*depot.Face,
 		AllowReplay: c.AllowReplay, NoLog: c.NoLog, ReturnSpaceNames: c.ReturnSpaceNames && c.StoreSpaceNames,
 		ProviderCode: c.ProviderCode, Rate: c.RateLimit, Lockout: c.Lockout, BigInt: wire.BigInt(c.BigInt),
 		Documents: s.documents, Hosts: hosts,
-	}, s.data.gateway.Depots, s.log, time.Now)
+	}, s.data.gateway.Depots, s.auth, s.log, time.Now)
 }
 
 // signer makes what signs depot documents. Its secrets are made at the

@@ -43,7 +43,7 @@ type Config struct {
 	// twice that, else 429 [APIRateLimit]; 0: any number.
 	Rate float64
 	// Lockout is the number of wrong proofs per minute after which an address
-	// is denied for a minute [APILockout]; 0: never.
+	// is denied for a minute [APILockout]; 0: never, at most 1000.
 	Lockout int
 	// BigInt is how XML-RPC replies carry integers beyond 32 bits
 	// [XMLRPCBigInt]; default i8.

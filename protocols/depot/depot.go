@@ -23,20 +23,27 @@ type Face struct {
 	log    *slog.Logger
 	now    func() time.Time
 	limits *callers
+	// lockout denies addresses after wrong proofs.
+	lockout *auth.Lockout
 
 	commands map[string]command
 	methods  map[string]method
 }
 
-// New makes the face. Secrets that are too short and paths that cannot be
-// routed are errs.Invalid; the manual's salt is only warned of.
-func New(cfg Config, depots *gateway.Depots, log *slog.Logger, now func() time.Time) (*Face, error) {
+// New makes the face, whose wrong proofs are counted beside the wrong passwords
+// of who. Secrets that are too short and paths that cannot be routed are
+// errs.Invalid; the manual's salt is only warned of.
+func New(cfg Config, depots *gateway.Depots, who *auth.Service, log *slog.Logger, now func() time.Time) (*Face, error) {
 	cfg, err := cfg.settle(log)
 	if err != nil {
 		return nil, err
 	}
+	lockout, err := who.Lockout("depot", cfg.Lockout)
+	if err != nil {
+		return nil, err
+	}
 	return &Face{
-		cfg: cfg, depots: depots, log: log, now: now, limits: newCallers(cfg.Rate, cfg.Lockout),
+		cfg: cfg, depots: depots, log: log, now: now, limits: newCallers(cfg.Rate), lockout: lockout,
 		commands: commands(), methods: methods(),
 	}, nil
 }
@@ -63,7 +70,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.text(w, r, http.StatusMethodNotAllowed, errs.New("depot.route", errs.Invalid, "", "Only POST is understood here."))
 		return
 	}
-	if !f.cfg.Allow.Contains(addr) || f.limits.locked(addr, start) {
+	if !f.cfg.Allow.Contains(addr) || f.lockout.Denied(r.Context(), addr, start) {
 		f.deny(w, r, start)
 		return
 	}
@@ -79,7 +86,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := &exchange{Face: f, body: body, start: start, enc: wire.Encoder{Dialect: wire.Sniff(body), BigInt: f.cfg.BigInt}}
 	if verdict := auth.VerifyDepot(r.URL.Query(), body, f.cfg.Keys); verdict != auth.DepotProven {
-		f.limits.failed(addr, start)
+		f.lockout.Failed(r.Context(), addr, start)
 		x.fail(w, r, wire.Fault{Primary: wire.InvalidRequest, Secondary: int(verdict)})
 		return
 	}

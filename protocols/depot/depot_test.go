@@ -15,6 +15,7 @@ import (
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
+	"entrepot/gateway/gatewaytest"
 	"entrepot/protocols/depot"
 )
 
@@ -431,15 +432,17 @@ func TestManualsSaltIsWarnedOf(t *testing.T) {
 }
 
 func TestConfigurationsThatCannotBe(t *testing.T) {
+	who := gatewaytest.New(t).Auth
 	for name, cfg := range map[string]depot.Config{
 		"short salt":  {Keys: auth.DepotKeys{Salt: auth.NewSecret("short")}},
 		"odd path":    {Paths: []string{"/{api}"}},
 		"no slash":    {Paths: []string{"api"}},
 		"big integer": {BigInt: "i16"},
 		"rate":        {Rate: -1},
+		"lockout":     {Lockout: 1001},
 		"host":        {Hosts: []depot.Host{{URL: "https://x/"}}},
 	} {
-		if _, err := depot.New(cfg, nil, slog.New(slog.DiscardHandler), time.Now); errs.Of(err) != errs.Invalid {
+		if _, err := depot.New(cfg, nil, who, slog.New(slog.DiscardHandler), time.Now); errs.Of(err) != errs.Invalid {
 			t.Errorf("%s: %v, want errs.Invalid", name, err)
 		}
 	}

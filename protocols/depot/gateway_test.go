@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 			t.Fatal(err)
 		}
 		face, err := depot.New(depot.Config{Allow: allow, Keys: auth.DepotKeys{Optional: true}, Documents: documents(t)},
-			g.Gateway.Depots, slog.New(slog.DiscardHandler), g.Clock.Now)
+			g.Gateway.Depots, g.Auth, slog.New(slog.DiscardHandler), g.Clock.Now)
 		if err != nil {
 			t.Fatal(err)
 		}

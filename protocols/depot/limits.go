@@ -12,13 +12,9 @@ import (
 // of for longest is forgotten first.
 const maxCallers = 4096
 
-// lockoutTime is how long failures count, and how long an address is denied.
-const lockoutTime = time.Minute
-
-// callers limits what each address may do.
+// callers limits how often each address may ask.
 type callers struct {
-	rate    float64 // requests per second; 0: any number
-	lockout int     // wrong proofs per minute; 0: any number
+	rate float64 // requests per second; 0: any number
 
 	mu    sync.Mutex
 	known *lru.Cache[netip.Addr, *caller]
@@ -26,19 +22,16 @@ type callers struct {
 
 // caller is what is remembered of an address.
 type caller struct {
-	tokens   float64 // requests that it may send at once
-	filled   time.Time
-	failures int
-	since    time.Time // of the first failure that counts
-	locked   time.Time // until when it is denied
+	tokens float64 // requests that it may send at once
+	filled time.Time
 }
 
-func newCallers(rate float64, lockout int) *callers {
+func newCallers(rate float64) *callers {
 	known, err := lru.New[netip.Addr, *caller](maxCallers)
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	return &callers{rate: rate, lockout: lockout, known: known}
+	return &callers{rate: rate, known: known}
 }
 
 // of returns what is known of an address.
@@ -69,31 +62,4 @@ func (c *callers) take(addr netip.Addr, now time.Time) bool {
 	}
 	a.tokens = max(0, a.tokens-1)
 	return true
-}
-
-// failed counts a wrong proof.
-func (c *callers) failed(addr netip.Addr, now time.Time) {
-	if c.lockout <= 0 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a := c.of(addr, now)
-	if now.Sub(a.since) >= lockoutTime {
-		a.failures, a.since = 0, now
-	}
-	if a.failures++; a.failures >= c.lockout {
-		a.locked, a.failures = now.Add(lockoutTime), 0
-	}
-}
-
-// locked tells whether an address is denied for its wrong proofs.
-func (c *callers) locked(addr netip.Addr, now time.Time) bool {
-	if c.lockout <= 0 {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a, ok := c.known.Peek(addr)
-	return ok && now.Before(a.locked)
 }

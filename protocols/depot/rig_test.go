@@ -67,7 +67,7 @@ func newRigWith(t testing.TB, core gateway.Config, change func(*depot.Config)) *
 	if change != nil {
 		change(&cfg)
 	}
-	f, err := depot.New(cfg, r.f.Gateway.Depots, slog.New(slog.NewTextHandler(&r.log, nil)), now)
+	f, err := depot.New(cfg, r.f.Gateway.Depots, r.f.Auth, slog.New(slog.NewTextHandler(&r.log, nil)), now)
 	if err != nil {
 		t.Fatal(err)
 	}
