@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"entrepot/auth"
@@ -104,17 +106,15 @@ func (s *Spaces) ReportSpace(ctx context.Context, ref Ref, from, to time.Time, g
 }
 
 // ReportStore tells what all spaces of a store held together, those that are
-// gone included, for callers who may list the account.
+// gone included, for callers who may list the account: of each group of days,
+// the sum of the spaces' averages.
 func (s *Spaces) ReportStore(ctx context.Context, account string, from, to time.Time, group Grouping) ([]Usage, error) {
 	if err := s.mayReport(ctx, account); err != nil {
 		return nil, err
 	}
-	var samples []store.Sample
-	err := s.store.View(ctx, func(v *store.View) (err error) {
-		samples, err = v.AccountSamples(account, from, to)
-		return err
-	})
-	return group.group(samples), err
+	sum := usageSum{group: group, from: midnight(from), to: midnight(to)}
+	err := s.eachUsage(ctx, account, from, to, sum.add)
+	return sum.end(), err
 }
 
 // ReportDay tells what each space of a store held on one day, in byte order of
@@ -124,32 +124,31 @@ func (s *Spaces) ReportDay(ctx context.Context, account string, day time.Time) (
 		return nil, err
 	}
 	var out []Usage
-	for marker, more := "", true; more; {
-		err := s.store.View(ctx, func(v *store.View) error {
-			list, err := v.Containers(account, store.Query{Marker: marker, Limit: spacesPage})
-			if err != nil {
-				return err
+	day = midnight(day)
+	err := s.eachUsage(ctx, account, day, day, func(m *store.MonthUsage) {
+		for _, d := range m.Days {
+			if d.Day.Equal(day) && m.Name != "" {
+				out = append(out, Usage{Day: day, Space: m.Name, Items: d.Objects, Bytes: d.Bytes})
 			}
-			ids := make([]uint64, len(list))
-			for i := range list {
-				ids[i] = list[i].Container.ID
-			}
-			samples, err := v.SamplesOfDay(ids, day)
-			for i, sample := range samples {
-				if sample != nil {
-					out = append(out, Usage{Day: sample.Day, Space: list[i].Container.Name, Items: sample.Objects, Bytes: sample.Bytes})
-				}
-			}
-			if more = len(list) == spacesPage; more {
-				marker = list[len(list)-1].Container.Name
-			}
+		}
+	})
+	slices.SortFunc(out, func(a, b Usage) int { return strings.Compare(a.Space, b.Space) })
+	return out, err
+}
+
+// eachUsage passes on what the containers of an account held in the months of
+// a span of time. fn must not keep what it gets.
+func (s *Spaces) eachUsage(ctx context.Context, account string, from, to time.Time, fn func(*store.MonthUsage)) error {
+	for after, more := []byte(nil), true; more; {
+		err := s.store.View(ctx, func(v *store.View) (err error) {
+			after, err = v.Usage(account, from, to, after, fn)
 			return err
 		})
-		if err != nil {
-			return nil, err
+		if more = after != nil; err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func (s *Spaces) mayReport(ctx context.Context, account string) error {

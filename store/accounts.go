@@ -60,7 +60,6 @@ const (
 	// three locks.
 	reapAtOnce = 16
 	reapPage   = 256
-	reapMost   = 100_000 // rows of one kind that the last transaction removes
 )
 
 // runAccountReaper removes what deleted accounts hold, now and then and when
@@ -138,7 +137,7 @@ func (s *Store) reapAccount(ctx context.Context, name string, row []byte) (dropp
 		return false, err
 	}
 	if found && a.State == AccountDeleted {
-		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapStores, s.reapDepots, s.reapUsers} {
+		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapStores, s.reapDepots, s.reapUsers, s.reapUsage} {
 			if err := part(ctx, &a); err != nil {
 				return false, err
 			}
@@ -183,9 +182,6 @@ func (tx *Tx) dropAccount(name string, now Stamp) error {
 	}
 	for _, kind := range []CounterKind{CountAccountSpaces, CountAccountObjects, CountAccountBytes} {
 		tx.tx.Delete(counterKey(kind, []byte(name)))
-	}
-	if _, err := tx.tx.DeleteRange(kv.Prefix(tableSamples, accountSamples(name)), reapMost); err != nil {
-		return err
 	}
 	if _, err := tx.DeleteGrants(name, adminLogTrim); err != nil {
 		return err

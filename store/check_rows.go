@@ -30,7 +30,7 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot", tableSamples: "sample", tableVersions: "version",
+		tableSnapshots: "snapshot", tableSamples: "sample", tableUsage: "usage", tableVersions: "version",
 		tableFormer: "former container", tableArchive: "archived journal", tableIntegrity: "integrity", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call",
@@ -402,6 +402,8 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 			return errRow
 		}
 		_, err = decodeSample(binary.BigEndian.Uint32(row[len(row)-4:]), value)
+	case tableUsage:
+		err = new(MonthUsage).decode(row, value)
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func (w *world) plant(fn func(tx kv.Tx)) {
 	for _, id := range []uint64{w.container.ID, 99} {
 		locks = append(locks, kv.Lock{Key: kv.Key{Table: tableContainers, Row: id8(id)}})
 	}
-	for _, table := range []kv.Table{3, 20, 25} { // users, depots, replays
+	for _, table := range []kv.Table{2, 3, 20, 25} { // accounts, users, depots, replays
 		locks = append(locks, kv.Lock{Key: kv.Key{Table: table, Row: id8(5)}})
 	}
 	err := w.engine.Update(w.t.Context(), locks, func(tx kv.Tx) error { fn(tx); return nil })

@@ -10,8 +10,9 @@ import (
 	"entrepot/store/kv"
 )
 
-// A Sample is what a container or an account held on one day, UTC, when the
-// day's sample was taken. Objects that only mark folders are not counted. Reports are made of samples.
+// A Sample is what a container held on one day, UTC, when the day's sample was
+// taken. Objects that only mark folders are not counted. Reports are made of
+// samples.
 type Sample struct {
 	Day     time.Time // midnight UTC
 	Objects int64
@@ -22,7 +23,7 @@ const (
 	metaSampled  = "sampled" // the day whose samples are complete
 	sampleBatch  = 500
 	ofContainer  = 'c'
-	ofAccount    = 'a'
+	ofAccount    = 'a' // up to format 2, see spreadUsage
 	secondsInDay = 24 * 60 * 60
 )
 
@@ -34,8 +35,6 @@ func dayTime(day uint32) time.Time { return time.Unix(int64(day)*secondsInDay, 0
 func sampleRow(kind byte, of []byte) []byte { return append([]byte{kind}, of...) }
 
 func containerSamples(id uint64) []byte { return sampleRow(ofContainer, u64(id)) }
-
-func accountSamples(account string) []byte { return sampleRow(ofAccount, join(account, "")) }
 
 func sampleKey(base []byte, day uint32) kv.Key {
 	return key(tableSamples, binary.BigEndian.AppendUint32(base[:len(base):len(base)], day))
@@ -68,27 +67,6 @@ func (v *View) ContainerSamples(id uint64, from, to time.Time) ([]Sample, error)
 	return v.samples(containerSamples(id), from, to)
 }
 
-// AccountSamples lists an account's samples from one day to another, both
-// included, in order.
-func (v *View) AccountSamples(account string, from, to time.Time) ([]Sample, error) {
-	return v.samples(accountSamples(account), from, to)
-}
-
-// SamplesOfDay reads the samples of containers of one day; nil where a
-// container has none.
-func (v *View) SamplesOfDay(ids []uint64, day time.Time) ([]*Sample, error) {
-	list, n := make([]*Sample, len(ids)), dayOf(StampOf(day))
-	b := v.Batch()
-	for i, id := range ids {
-		b.add(sampleKey(containerSamples(id), n), func(row []byte) error {
-			s, err := decodeSample(n, row)
-			list[i] = &s
-			return err
-		})
-	}
-	return list, b.Do()
-}
-
 func (v *View) samples(base []byte, from, to time.Time) ([]Sample, error) {
 	r := kv.Range{
 		Table: tableSamples,
@@ -114,6 +92,8 @@ func (v *View) samples(base []byte, from, to time.Time) ([]Sample, error) {
 // was interrupted is done again whole, which changes nothing but the figures
 // of what was sampled already.
 func (s *Store) SampleUsage(ctx context.Context) error {
+	s.sampling.Lock()
+	defer s.sampling.Unlock()
 	day := dayOf(s.Now())
 	var last uint64
 	err := s.engine.View(ctx, func(r kv.Reader) error {
@@ -155,17 +135,6 @@ func (s *Store) sampleAccounts(ctx context.Context, day uint32) error {
 }
 
 func (s *Store) sampleAccount(ctx context.Context, account string, day uint32) error {
-	var total Sample
-	err := s.View(ctx, func(v *View) error {
-		b := v.Batch()
-		b.CountOf(CountAccountObjects, account, &total.Objects)
-		b.CountOf(CountAccountBytes, account, &total.Bytes)
-		return b.Do()
-	})
-	if err != nil {
-		return err
-	}
-	var rows []sampled
 	for marker := ""; ; {
 		var page []NamedContainer
 		err := s.View(ctx, func(v *View) (err error) {
@@ -175,35 +144,31 @@ func (s *Store) sampleAccount(ctx context.Context, account string, day uint32) e
 		if err != nil {
 			return err
 		}
-		for _, c := range page {
-			sample := Sample{Objects: c.Objects - c.Markers, Bytes: c.Bytes}
-			total.Objects -= c.Markers
-			rows = append(rows, sampled{sampleKey(containerSamples(c.Container.ID), day), sample})
+		list := make([]containerSample, len(page))
+		for i, c := range page {
+			sample := Sample{Day: dayTime(day), Objects: c.Objects - c.Markers, Bytes: c.Bytes}
+			list[i] = containerSample{c.Container.ID, c.Container.Name, sample}
 			marker = c.Container.Name
 		}
-		if len(page) < sampleBatch {
-			rows = append(rows, sampled{sampleKey(accountSamples(account), day), total})
-			return s.putSamples(ctx, rows)
-		}
-		if err := s.putSamples(ctx, rows); err != nil {
+		if err := s.putSamples(ctx, account, list); err != nil || len(page) < sampleBatch {
 			return err
 		}
-		rows = rows[:0]
 	}
 }
 
-type sampled struct {
-	key    kv.Key
-	sample Sample
-}
-
-// putSamples writes samples; nobody else writes rows of today.
-func (s *Store) putSamples(ctx context.Context, rows []sampled) error {
-	return s.engine.Update(ctx, []kv.Lock{{Key: metaKey(metaSampled)}}, func(tx kv.Tx) error {
-		for _, r := range rows {
-			tx.Put(r.key, r.sample.encode())
+// putSamples writes samples of containers of an account, unless that is gone;
+// nobody else writes rows of today.
+func (s *Store) putSamples(ctx context.Context, account string, list []containerSample) error {
+	locks := []kv.Lock{{Key: metaKey(metaSampled)}, LockAccount(account, true)}
+	return s.engine.Update(ctx, locks, func(tx kv.Tx) error {
+		rows, err := tx.Get(accountKey(account))
+		if err != nil || rows[0] == nil {
+			return err
 		}
-		return nil
+		for _, c := range list {
+			tx.Put(sampleKey(containerSamples(c.id), dayOf(StampOf(c.sample.Day))), c.sample.encode())
+		}
+		return noteUsage(tx, account, list)
 	})
 }
 

@@ -43,7 +43,7 @@ const (
 	tableQuarantine   kv.Table = 28 // blob → Quarantined; damaged content, kept but not served
 	tableSnapshots    kv.Table = 30 // id name → Snapshot
 	tableVerified     kv.Table = 29 // blob → time; when the scrubber last found it sound
-	tableSamples      kv.Table = 32 // kind of day → Sample
+	tableSamples      kv.Table = 32 // 'c' id day → Sample
 	tableOrphans      kv.Table = 31 // blob → Orphan; content that no row named when the collector looked
 	tableVersions     kv.Table = 46 // id name · ^version → Object; versions and markers of deletions, newest first
 	tableAdminLog     kv.Table = 40 // time random → AdminEntry; who administered what
@@ -57,6 +57,8 @@ const (
 	tableFormer    kv.Table = 60 // account · container name · id → time; containers that had the name, for their journals
 	tableArchive   kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
 	tableIntegrity kv.Table = 62 // id → Integrity; how the last comparison with the records ended
+
+	tableUsage kv.Table = 75 // account · month id → MonthUsage; what containers held day by day, those that are gone included
 
 	tableThrottle     kv.Table = 33 // counter → Strike; what was counted about wrong passwords
 	tableApplications kv.Table = 34 // application → Application
@@ -256,7 +258,8 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	                         containers; its byte counter when the room is
 //	                         small; shared: held by whoever makes or changes a
 //	                         container in it or writes an object there
-//	meta (name)              one sequence; "administrators": that there is one
+//	meta (name)              one sequence; "administrators": that there is one;
+//	                         "sampled": what containers held each day
 //	replay (digest)          that a signed request came already
 //
 // A writer of an object also holds the shared locks of the names of its
@@ -390,6 +393,8 @@ func Covers(held []Guard, k kv.Key) bool {
 			has(kv.Key{Table: tableObjects, Row: append(id, bytes.TrimSuffix(name, []byte{'/'})...)})
 	case tableLockOf:
 		return anyOf(tableContainers)
+	case tableUsage:
+		return anyOf(tableMeta) || anyOf(tableAccounts)
 	case tableTokens, tableTokenOf, tableDepotOf, tableMemberOf, tableUserOf:
 		return anyOf(tableUsers) || anyOf(tableDepots)
 	case tableAllowed, tableCredentials:

@@ -24,9 +24,9 @@ import (
 )
 
 // Format is the number of the layout that this program reads and writes. 1: the
-// first one; 2: every object that only marks a folder is counted. Open upgrades
-// older ones.
-const Format = 2
+// first one; 2: every object that only marks a folder is counted; 3: samples of
+// an account are those of its containers (MonthUsage). Open upgrades older ones.
+const Format = 3
 
 // DefaultInlineLimit is the number of bytes up to which content lives in the
 // engine, where a PUT is one transaction and nothing else.
@@ -80,7 +80,7 @@ type Store struct {
 	bad      badSet
 	recent   recentEvents
 
-	sweeping, scrubbing, reaping sync.Mutex // one collector, one scrubber, one reaper of accounts at a time
+	sweeping, scrubbing, reaping, sampling sync.Mutex // one collector, scrubber, reaper of accounts, sampler at a time
 
 	stop context.CancelFunc
 	done sync.WaitGroup

@@ -27,6 +27,7 @@ type upgradeStep func(tx kv.Tx, mark []byte) (next []byte, err error)
 func upgrades() []upgradeStep {
 	return []upgradeStep{
 		countFolderMarkers,
+		spreadUsage,
 	}
 }
 

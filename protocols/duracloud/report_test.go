@@ -164,3 +164,37 @@ func TestSpaceCountsUpToAThousand(t *testing.T) {
 		t.Errorf("the first page has %d items, or there is a second", n)
 	}
 }
+
+// A store report sums the averages of the spaces: each over the days on which
+// it was sampled, those that are gone included.
+func TestReportsOfAStoreKeepSpacesThatAreGone(t *testing.T) {
+	f, h := sampled(t)
+	ctx := f.Ctx("admin")
+	ref := gateway.Ref{Account: "acme", Container: "boats"}
+	if _, err := f.Gateway.Spaces.Create(ctx, ref); err != nil {
+		t.Fatal(err)
+	}
+	ref.Object = "item"
+	if _, err := f.Gateway.Objects.Put(ctx, ref, strings.NewReader("0123456"), gateway.PutOptions{Item: true, Size: -1}); err != nil {
+		t.Fatal(err)
+	}
+	f.Clock.Advance(24 * time.Hour)
+	if err := f.Store.SampleUsage(ctx); err != nil { // Wednesday
+		t.Fatal(err)
+	}
+	want(t, 200, h, "admin", "DELETE", "/boats", "")
+	f.Store.Drain(ctx)
+	const row = `"accountId":"acme","storeId":"1"`
+	for path, rows := range map[string]string{
+		// cars: (100 + 201 + 201) / 3 = 167.33 bytes of 1.67 items; boats: 7 of 1
+		"/report/store?groupBy=week&start=1709510400000":  `[{"timestamp":1709596799000,` + row + `,"byteCount":174,"objectCount":2}]`,
+		"/report/store?groupBy=month&start=1709510400000": `[{"timestamp":1709596799000,` + row + `,"byteCount":174,"objectCount":2}]`,
+		"/report/store?start=1709683200000":               `[{"timestamp":1709769599000,` + row + `,"byteCount":208,"objectCount":3}]`,
+		"/report/store/1709683200000": `[{"timestamp":1709683200000,"accountId":"acme","spaceId":"boats","storeId":"1","byteCount":7,"objectCount":1},` +
+			`{"timestamp":1709683200000,"accountId":"acme","spaceId":"cars","storeId":"1","byteCount":201,"objectCount":2}]`,
+	} {
+		if status, body := get(t, h, "admin", path); status != 200 || body != rows {
+			t.Errorf("%s: %d\n%s, want\n%s", path, status, body, rows)
+		}
+	}
+}
