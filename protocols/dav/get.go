@@ -86,7 +86,7 @@ var sentHeaders = map[string]string{
 // setValidators sets ETag and Last-Modified as PROPFIND shows them.
 func setValidators(h http.Header, o gateway.Object) {
 	h["ETag"] = []string{`"` + o.ETag() + `"`}
-	h["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
+	h["Last-Modified"] = []string{httpkit.HTTPDate(o.Modified)}
 }
 
 // setChecksum sends the best digest that is known, in ownCloud's header.

@@ -15,7 +15,7 @@ func (f *Face) index(q *request, node gateway.Node) error {
 	h := q.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'")
-	h["Last-Modified"] = []string{node.Modified.UTC().Format(http.TimeFormat)}
+	h["Last-Modified"] = []string{httpkit.HTTPDate(node.Modified)}
 	if q.r.Method == http.MethodHead {
 		h.Set("X-Content-Type-Options", "nosniff")
 		q.w.WriteHeader(http.StatusOK)

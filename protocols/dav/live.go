@@ -8,6 +8,7 @@ import (
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
+	"entrepot/protocols/internal/httpkit"
 )
 
 // Namespaces of properties beside DAV: that this face understands.
@@ -94,7 +95,7 @@ func timeProp(tag, decl string, date bool) func([]byte, *view, *gateway.Node) ([
 		}
 		out = append(append(append(append(out, '<'), tag...), decl...), '>')
 		if date {
-			out = n.Modified.UTC().AppendFormat(out, http.TimeFormat)
+			out = httpkit.AppendHTTPDate(out, n.Modified)
 		} else {
 			out = strconv.AppendInt(out, n.Modified.Unix(), 10)
 		}
@@ -157,8 +158,8 @@ func appendCreationDate(out []byte, _ *view, n *gateway.Node) ([]byte, bool) {
 		return out, false
 	}
 	out = append(out, "<D:creationdate>"...)
-	out = n.Created.UTC().AppendFormat(out, "2006-01-02T15:04:05Z")
-	return append(out, "</D:creationdate>"...), true
+	out = httpkit.AppendDateTime(out, n.Created)
+	return append(out, "Z</D:creationdate>"...), true
 }
 
 func appendContentLanguage(out []byte, _ *view, n *gateway.Node) ([]byte, bool) {

@@ -3,6 +3,8 @@ package dav
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"entrepot/protocols/internal/httpkit"
 )
 
 // This file writes parsed XML back as self-contained text: every namespace
@@ -117,7 +119,7 @@ func appendAttrValue(out []byte, s string) []byte { return appendXML(out, s, tru
 
 func appendXML(out []byte, s string, attr bool) []byte {
 	plain := 0 // start of the run not copied yet
-	for i := 0; i < len(s); {
+	for i := httpkit.PlainXML(s, attr); i < len(s); {
 		esc, width := xmlEscape(s, i, attr)
 		if esc != "" {
 			out = append(append(out, s[plain:i]...), esc...)

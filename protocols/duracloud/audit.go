@@ -77,9 +77,8 @@ func appendCell(b []byte, s string) []byte {
 // appendLongTime appends a time as DuraCloud writes it in audits: the last
 // group of digits is the seconds again.
 func appendLongTime(b []byte, t time.Time) []byte {
-	t = t.UTC()
-	b = t.AppendFormat(b, isoTime+".0")
-	return t.AppendFormat(b, "05")
+	b = append(httpkit.AppendDateTime(b, t), ".0"...)
+	return append(b, b[len(b)-4:len(b)-2]...)
 }
 
 // appendProperties appends properties as DuraCloud's audits show them: a JSON

@@ -218,5 +218,5 @@ func (f *Face) date(t time.Time) string {
 	if f.cfg.HTTPDates {
 		return httpkit.HTTPTime(t)
 	}
-	return t.UTC().Format(isoTime)
+	return string(httpkit.AppendDateTime(nil, t))
 }

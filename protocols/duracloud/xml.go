@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"entrepot/gateway"
+	"entrepot/protocols/internal/httpkit"
 )
 
 // xmlType is the type of listings.
@@ -85,6 +86,8 @@ func inXML(s string) bool {
 
 // appendText appends character data as JDOM does.
 func appendText(b []byte, s string) []byte {
+	n := httpkit.PlainXML(s, true)
+	b, s = append(b, s[:n]...), s[n:]
 	for i := range len(s) {
 		switch c := s[i]; c {
 		case '&':

@@ -98,7 +98,7 @@ func appendJSON(b []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := httpkit.PlainJSON(s); i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
@@ -136,7 +136,7 @@ func appendJSON(b []byte, s string) []byte {
 // double quotes. Characters that XML cannot hold in any spelling become U+FFFD.
 func appendXML(b []byte, s string, attribute bool) []byte {
 	start := 0
-	for i := 0; i < len(s); {
+	for i := httpkit.PlainXML(s, attribute); i < len(s); {
 		r, size := rune(s[i]), 1
 		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRuneInString(s[i:])

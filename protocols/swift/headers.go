@@ -110,16 +110,7 @@ func appendPadded(b []byte, v, n int) []byte {
 
 // appendDate appends a time as listings have it: UTC, six decimals, no zone.
 func appendDate(b []byte, t time.Time) []byte {
-	t = t.UTC()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	b = append(appendPadded(b, year, 4), '-')
-	b = append(appendPadded(b, int(month), 2), '-')
-	b = append(appendPadded(b, day, 2), 'T')
-	b = append(appendPadded(b, hour, 2), ':')
-	b = append(appendPadded(b, minute, 2), ':')
-	b = append(appendPadded(b, second, 2), '.')
-	return appendPadded(b, t.Nanosecond()/1000, 6)
+	return appendPadded(append(httpkit.AppendDateTime(b, t), '.'), t.Nanosecond()/1000, 6)
 }
 
 // noContent answers 204.

@@ -312,5 +312,5 @@ func AppendHTTPTime(b []byte, t time.Time) []byte {
 	if t.Nanosecond() != 0 {
 		t = t.Truncate(time.Second).Add(time.Second)
 	}
-	return t.UTC().AppendFormat(b, http.TimeFormat)
+	return AppendHTTPDate(b, t)
 }

@@ -143,21 +143,13 @@ const upperHex = "0123456789ABCDEF"
 
 // appendEscaped percent-encodes everything but unreserved characters and "/".
 func appendEscaped(dst []byte, s string) []byte {
-	for i := range len(s) {
-		c := s[i]
-		if unreservedOrSlash(c) {
-			dst = append(dst, c)
-		} else {
-			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+	for {
+		n := plain(s, plainPath)
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return dst
 		}
+		dst = append(dst, '%', upperHex[s[n]>>4], upperHex[s[n]&15])
+		s = s[n+1:]
 	}
-	return dst
-}
-
-func unreservedOrSlash(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	}
-	return c == '-' || c == '.' || c == '_' || c == '~' || c == '/'
 }
