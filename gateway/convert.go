@@ -18,16 +18,16 @@ func fromObject(o *store.Object) Object {
 
 // fromListed is fromObject for a row of a listing, which shows no SHA-256. The
 // texts of digests lie in t. A nil t stands for no listing.
-func fromListed(o *store.Object, t *digestTexts) Object {
-	out := Object{
-		Name:        o.Name,
-		ContentType: o.ContentType,
-		Headers:     o.Headers,
-		Properties:  o.Properties,
-		Created:     o.Created.Time(),
-		Timestamp:   o.Timestamp.Time(),
-		Modified:    modified(o).Time(),
-	}
+func fromListed(o *store.Object, t *digestTexts) (out Object) {
+	fillObject(&out, o, t)
+	return out
+}
+
+// fillObject describes an object in out, which is zero; see fromListed.
+func fillObject(out *Object, o *store.Object, t *digestTexts) {
+	out.Name, out.ContentType = o.Name, o.ContentType
+	out.Headers, out.Properties = o.Headers, o.Properties
+	out.Created, out.Timestamp, out.Modified = o.Created.Time(), o.Timestamp.Time(), modified(o).Time()
 	if o.DeleteAt != 0 {
 		out.DeleteAt = time.Unix(o.DeleteAt, 0).UTC()
 	}
@@ -37,17 +37,16 @@ func fromListed(o *store.Object, t *digestTexts) Object {
 	case o.Dynamic():
 		out.Large, out.Size = Dynamic, o.Content.Size
 	default:
-		setStored(&out, o, t)
+		setStored(out, o, t)
 		if l := o.Link; l != nil {
 			out.Link = &Link{Ref: Ref{Account: o.Refers, Container: l.Container, Object: l.Object}, Size: l.Size}
 			if l.Static {
 				out.Link.ETag = t.text(&l.MD5)
 			}
 		}
-		return out
+		return
 	}
 	out.ManifestMD5, out.ManifestSize = t.text(&o.Content.MD5), o.Content.Size
-	return out
 }
 
 // digestTexts keeps the texts of a listing's digests in few pieces of memory.

@@ -123,7 +123,6 @@ type core struct {
 	jobs      *jobs
 	calls     *callLog
 	uses      *uses
-	listings  listings
 }
 
 // hint remembers which container had a name and in which depot it was, so that

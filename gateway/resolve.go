@@ -228,29 +228,24 @@ func (s *scope) mayReadAll(p auth.Principal) error {
 // dynamicParts reads one page of a dynamic large object's parts.
 func (c *core) dynamicParts(v *store.View, p auth.Principal, d *dynamic, after string, in *past, now store.Stamp) ([]part, error) {
 	q := store.Query{Prefix: d.ref.Object, Marker: after, Limit: dynamicPage, Now: now}
-	var rows []store.Listed
-	var err error
+	var from rows = liveRows{v, d.id, now}
 	if in != nil && in.id == d.id {
-		rows, err = pastRows{v, in.id, in.snap}.list(q)
-	} else {
-		rows, err = v.Objects(d.id, q)
+		from = pastRows{v, in.id, in.snap}
 	}
-	if err != nil {
-		return nil, err
-	}
-	list := make([]part, len(rows))
-	for i := range rows {
-		at := place{ref: Ref{Account: d.ref.Account, Container: d.ref.Container, Object: rows[i].Object.Name}, obj: rows[i].Object, past: in}
+	var list []part
+	_, err := from.each(q, func(row *store.Listed) error {
+		at := place{ref: Ref{Account: d.ref.Account, Container: d.ref.Container, Object: row.Object.Name}, obj: row.Object, past: in}
 		if at.obj.Link != nil {
 			name := at.ref
 			if err := c.follow(v, p, &at, now); err != nil {
-				return nil, badSegment(err)
+				return badSegment(err)
 			}
 			at.ref = name
 		}
-		list[i] = part{ref: at.ref, n: sizeOf(&at.obj), size: sizeOf(&at.obj), etag: etagOf(&at.obj)}
-	}
-	return list, nil
+		list = append(list, part{ref: at.ref, n: sizeOf(&at.obj), size: sizeOf(&at.obj), etag: etagOf(&at.obj)})
+		return nil
+	})
+	return list, err
 }
 
 // sumOf sums up a page of parts, to notice that it changed.

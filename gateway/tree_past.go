@@ -23,14 +23,20 @@ type pastRows struct {
 	snap store.Snapshot
 }
 
-func (r pastRows) list(q store.Query) ([]store.Listed, error) {
+func (r pastRows) each(q store.Query, take func(row *store.Listed) error) (int, error) {
 	q.Now = r.snap.Created
-	return r.v.ObjectsAt(r.id, r.snap.Epoch, q)
+	list, err := r.v.ObjectsAt(r.id, r.snap.Epoch, q)
+	for i := range list {
+		if err := take(&list[i]); err != nil {
+			return i, err
+		}
+	}
+	return len(list), err
 }
 
 func (r pastRows) below(prefix string) (bool, error) {
-	list, err := r.list(store.Query{Prefix: prefix, Limit: 1})
-	return len(list) > 0, err
+	n, err := r.each(store.Query{Prefix: prefix, Limit: 1}, func(*store.Listed) error { return nil })
+	return n > 0, err
 }
 
 func (r pastRows) object(name string) (store.Object, bool, error) {
@@ -126,7 +132,7 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 			out = t.pastFolder(&s, at, rows.snap.Created)
 			return nil
 		}
-		out = t.describe(&s, &n, nil)
+		t.describe(&out, &s, &n, nil)
 		_, err = t.reveal(v, p, &s, &past{rows.id, rows.snap}, &n, &out, t.now())
 		out.inSnapshot(at.Base())
 		return err
@@ -136,7 +142,8 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 
 // pastFolder is the node of a folder that no object stands for.
 func (t *Trees) pastFolder(s *scope, at names.SnapshotPath, created store.Stamp) Node {
-	n := t.describe(s, &node{kind: NodeFolder, path: at.String()}, nil)
+	var n Node
+	t.describe(&n, s, &node{kind: NodeFolder, path: at.String()}, nil)
 	n.Created, n.Modified = created.Time(), created.Time()
 	n.inSnapshot("")
 	return n

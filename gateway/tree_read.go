@@ -108,7 +108,8 @@ func (c *core) at(v *store.View, p auth.Principal, ref Ref, now store.Stamp) (sc
 
 // node describes what was found, with the parts that are asked for.
 func (c *core) node(v *store.View, p auth.Principal, s *scope, n *node, parts NodeParts, now store.Stamp) (Node, error) {
-	out := c.describe(s, n, nil)
+	var out Node
+	c.describe(&out, s, n, nil)
 	if _, err := c.reveal(v, p, s, nil, n, &out, now); err != nil {
 		return Node{}, err
 	}
@@ -132,23 +133,21 @@ func (c *core) node(v *store.View, p auth.Principal, s *scope, n *node, parts No
 	return out, nil
 }
 
-// describe shows a node without what it must be asked for. Digests lie in t.
-func (c *core) describe(s *scope, n *node, t *digestTexts) Node {
-	out := Node{
-		Ref:     Ref{Account: s.container.Account, Container: s.container.Name, Object: n.path},
-		Kind:    n.kind,
-		Created: s.container.Created.Time(), Modified: s.container.Modified.Time(),
-		Access: s.access,
-	}
+// describe shows a node without what it must be asked for in out, which is
+// zero. Digests lie in t.
+func (c *core) describe(out *Node, s *scope, n *node, t *digestTexts) {
+	out.Ref = Ref{Account: s.container.Account, Container: s.container.Name, Object: n.path}
+	out.Kind, out.Access = n.kind, s.access
 	o := n.file
 	if o == nil {
 		o = n.marker
 	}
-	if o != nil {
-		out.Object = fromListed(o, t)
-		out.Created, out.Modified = out.Object.Created, out.Object.Modified
+	if o == nil {
+		out.Created, out.Modified = s.container.Created.Time(), s.container.Modified.Time()
+		return
 	}
-	return out
+	fillObject(&out.Object, o, t)
+	out.Created, out.Modified = out.Object.Created, out.Object.Modified
 }
 
 // reveal makes the node of a dynamic large object or of a link show what a

@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"strings"
-	"sync"
 
 	"entrepot/auth"
 	"entrepot/gateway/names"
@@ -42,7 +41,9 @@ const maxRevealed = 20_000
 // rows is where a walk finds objects: the container as it is, or as one of its
 // snapshots shows it.
 type rows interface {
-	list(q store.Query) ([]store.Listed, error)
+	// each calls take for the rows of a listing and returns their number. A row
+	// dies with the call. An error of take ends the listing.
+	each(q store.Query, take func(row *store.Listed) error) (int, error)
 	// below tells whether a name begins with prefix.
 	below(prefix string) (bool, error)
 	object(name string) (o store.Object, found bool, err error)
@@ -55,7 +56,13 @@ type liveRows struct {
 	now store.Stamp
 }
 
-func (r liveRows) list(q store.Query) ([]store.Listed, error) { return r.v.Objects(r.id, q) }
+func (r liveRows) each(q store.Query, take func(row *store.Listed) error) (n int, err error) {
+	err = r.v.EachObject(r.id, q, func(row *store.Listed, _ int) error {
+		n++
+		return take(row)
+	})
+	return n, err
+}
 
 func (r liveRows) below(prefix string) (bool, error) { return r.v.HasPrefix(r.id, prefix, "", r.now) }
 
@@ -110,56 +117,36 @@ func (w *walk) run() error {
 			w.open = marker
 		}
 	}
-	buffer := w.listings.get()
-	defer w.listings.put(buffer)
 	for {
-		q := store.Query{Into: *buffer, Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now, Properties: w.opt.Parts.User}
+		q := store.Query{Prefix: w.prefix, Marker: marker, Limit: w.opt.Limit - len(w.nodes), Now: w.now, Properties: w.opt.Parts.User}
 		if !w.opt.Recursive {
 			q.Delimiter = "/"
 		}
-		rows, err := w.rows.list(q)
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			name := rows[i].Subdir
+		n, err := w.rows.each(q, func(row *store.Listed) error {
+			name := row.Subdir
 			if name == "" {
-				name = rows[i].Object.Name
+				name = row.Object.Name
 			}
-			if err := w.row(name, &rows[i]); err != nil {
+			if err := w.row(name, row); err != nil {
 				return err
 			}
 			marker = name
 			if w.cost > maxRevealed {
 				w.next = marker
-				return nil
+				return errEnough
 			}
-		}
-		if len(rows) < q.Limit {
 			return nil
-		}
-		if len(w.nodes) >= w.opt.Limit {
+		})
+		switch {
+		case err != nil:
+			return err
+		case n < q.Limit:
+			return nil
+		case len(w.nodes) >= w.opt.Limit:
 			w.next = marker
 			return nil
 		}
 	}
-}
-
-// listings is memory that pages of listings are read into, one after another.
-type listings struct{ pool sync.Pool }
-
-func (l *listings) get() *[]store.Listed {
-	if b, ok := l.pool.Get().(*[]store.Listed); ok {
-		return b
-	}
-	b := make([]store.Listed, 0, treePage)
-	return &b
-}
-
-// put gives memory back that nothing refers to any more.
-func (l *listings) put(b *[]store.Listed) {
-	clear((*b)[:cap(*b)])
-	l.pool.Put(b)
 }
 
 // row turns one row of the listing into nodes.
@@ -249,12 +236,14 @@ func (w *walk) addFolder(path string, marker *store.Object) error {
 }
 
 func (w *walk) add(n *node) error {
-	out := w.describe(w.s, n, &w.digests)
+	w.nodes = append(w.nodes, Node{})
+	out := &w.nodes[len(w.nodes)-1]
+	w.describe(out, w.s, n, &w.digests)
 	now := w.now
 	if w.past {
 		now = w.core.now() // for what lies outside the snapshot
 	}
-	cost, err := w.reveal(w.v, w.p, w.s, w.in, n, &out, now)
+	cost, err := w.reveal(w.v, w.p, w.s, w.in, n, out, now)
 	if err != nil {
 		return err
 	}
@@ -262,7 +251,6 @@ func (w *walk) add(n *node) error {
 	if w.past {
 		out.inSnapshot(w.base)
 	}
-	w.nodes = append(w.nodes, out)
 	return nil
 }
 

@@ -21,8 +21,6 @@ type Query struct {
 	Now       Stamp
 	// Properties decodes those of objects, which most listings do without.
 	Properties bool
-	// Into is memory that Objects may put its list into.
-	Into []Listed
 }
 
 // A Listed name is an object, or a rolled-up prefix in Subdir. Of an object
@@ -133,7 +131,7 @@ func (v *View) maxScan() int { return 10_000 }
 
 // Objects lists a container's names. Expired objects are left out.
 func (v *View) Objects(id uint64, q Query) ([]Listed, error) {
-	list := q.Into[:0]
+	var list []Listed
 	err := v.EachObject(id, q, func(l *Listed, rows int) error {
 		if list == nil {
 			list = make([]Listed, 0, rows)
