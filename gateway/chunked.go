@@ -217,15 +217,7 @@ func (c *core) openChunked(ctx context.Context, ref Ref, snapshot string, cond *
 	if err != nil {
 		return Object{}, nil, err
 	}
-	all := newRun(parts, 0)
-	return shown, &joined{
-		size: file.file.Content.Size,
-		find: func(off int64) (*part, int64, error) {
-			p, start := all.at(off)
-			return p, start, nil
-		},
-		open: func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, 0) },
-	}, nil
+	return shown, newRun(parts, 0).join(file.file.Content.Size, func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, 0) }), nil
 }
 
 // rowsOf are the objects of a container, as one of its snapshots shows them or,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"sync"
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
@@ -45,109 +44,26 @@ func (r *run) at(off int64) (*part, int64) {
 	return &r.parts[i], r.starts[i]
 }
 
-// joined is the content of a large object. Its parts are opened one at a time,
+// join is the content of a large object. Its parts are opened one at a time,
 // when their bytes are asked for; each is checked then to be what it was when
-// the object was made, or listed. It is safe for concurrent use.
-type joined struct {
-	size int64
-	// find returns the part that holds the byte at off, and its first byte's place.
-	find func(off int64) (*part, int64, error)
-	open func(*part) (Content, error)
-
-	mu      sync.Mutex
-	current *part
-	content Content // of current
-}
-
-// Size implements Content.
-func (j *joined) Size() int64 { return j.size }
-
-// Close implements Content.
-func (j *joined) Close() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.close()
-}
-
-func (j *joined) close() error {
-	if j.content == nil {
-		return nil
-	}
-	err := j.content.Close()
-	j.content, j.current = nil, nil
-	return err
-}
-
-// each calls do for the pieces of parts that make up n bytes from off on: the
-// part's content, where the piece begins in it and how long it is. do returns
-// how many bytes it has dealt with.
-func (j *joined) each(off, n int64, do func(c Content, off, n int64) (int64, error)) (done int64, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for done < n {
-		p, start, err := j.find(off + done)
+// the object was made, or listed. find returns the part that holds a byte, and
+// the place of its first byte.
+func join(size int64, find func(off int64) (*part, int64, error), open func(*part) (Content, error)) Content {
+	return store.Join(size, func(off int64) (store.Run, error) {
+		p, start, err := find(off)
 		if err != nil {
-			return done, err
+			return store.Run{}, err
 		}
-		if err := j.use(p); err != nil {
-			return done, err
-		}
-		skip := off + done - start
-		want := min(p.n-skip, n-done)
-		m, err := do(j.content, p.off+skip, want)
-		done += m
-		if err == nil && m != want {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			return done, err
-		}
-	}
-	return done, nil
-}
-
-// use makes a part the open one.
-func (j *joined) use(p *part) error {
-	if j.content != nil && j.current == p {
-		return nil
-	}
-	if err := j.close(); err != nil {
-		return err
-	}
-	c, err := j.open(p)
-	if err == nil {
-		j.current, j.content = p, c
-	}
-	return err
-}
-
-// WriteRange implements Content: each part is written by its own content.
-func (j *joined) WriteRange(w io.Writer, off, n int64) (int64, error) {
-	if off < 0 || n < 0 || off > j.size || n > j.size-off {
-		return 0, fmt.Errorf("gateway: range %d+%d of %d bytes", off, n, j.size)
-	}
-	return j.each(off, n, func(c Content, off, n int64) (int64, error) { return c.WriteRange(w, off, n) })
-}
-
-// ReadAt implements io.ReaderAt.
-func (j *joined) ReadAt(b []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, errors.New("gateway: negative offset")
-	}
-	n := min(int64(len(b)), max(j.size-off, 0))
-	done := 0
-	_, err := j.each(off, n, func(c Content, off, n int64) (int64, error) {
-		m, err := c.ReadAt(b[done:done+int(n)], off)
-		done += m
-		if errors.Is(err, io.EOF) && int64(m) == n {
-			err = nil
-		}
-		return int64(m), err
+		return store.Run{Start: start, From: p.off, N: p.n, Open: func() (store.ContentReader, error) { return open(p) }}, nil
 	})
-	if err == nil && done < len(b) {
-		err = io.EOF
-	}
-	return done, err
+}
+
+// join is the content of size bytes that all parts of a run make up.
+func (r run) join(size int64, open func(*part) (Content, error)) Content {
+	return join(size, func(off int64) (*part, int64, error) {
+		p, start := r.at(off)
+		return p, start, nil
+	}, open)
 }
 
 // dataContent is a run of bytes of a manifest's own.
@@ -165,14 +81,7 @@ func (c *core) joinStatic(ctx context.Context, at *place, data []byte, depth int
 	if err := c.reachable(ctx, all.parts); err != nil {
 		return nil, err
 	}
-	return &joined{
-		size: at.obj.Large.Size,
-		find: func(off int64) (*part, int64, error) {
-			p, start := all.at(off)
-			return p, start, nil
-		},
-		open: func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, depth) },
-	}, nil
+	return all.join(at.obj.Large.Size, func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, depth) }), nil
 }
 
 // keptManifest is the longest text, in bytes, of which a decoded manifest is
@@ -268,17 +177,13 @@ func (c *core) joinDynamic(ctx context.Context, at *place) Content {
 			return err
 		})
 	}
-	return &joined{
-		size: d.size,
-		find: func(off int64) (*part, int64, error) {
-			if err := turn(off); err != nil {
-				return nil, 0, err
-			}
-			p, start := current.at(off)
-			return p, start, nil
-		},
-		open: func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, 0) },
-	}
+	return join(d.size, func(off int64) (*part, int64, error) {
+		if err := turn(off); err != nil {
+			return nil, 0, err
+		}
+		p, start := current.at(off)
+		return p, start, nil
+	}, func(p *part) (Content, error) { return c.openPart(ctx, p, at.past, 0) })
 }
 
 // errChanged is the cause where a part is not what it was.

@@ -41,19 +41,22 @@ func (s *Store) Drain(ctx context.Context) {
 	}
 }
 
-// ContentCount counts the content that is kept, inline and in blobs, for tests
-// and tools. It walks all of it.
+// ContentCount counts the content that is kept, inline, in blobs and rows of
+// lists of parts, for tests and tools. It walks all of it.
 func (s *Store) ContentCount(ctx context.Context) (n int, err error) {
-	r := kv.Range{Table: tableContent, KeysOnly: true}
-	for more := true; more; {
-		err := s.engine.View(ctx, func(v kv.Reader) error {
-			page, err := v.Scan(r, reapBatch)
-			n += len(page.Items)
-			r.From, more = append([]byte(nil), page.Next...), page.Next != nil
-			return err
-		})
-		if err != nil {
-			return 0, err
+	for _, t := range []kv.Table{tableContent, tableParts} {
+		r := kv.Range{Table: t, KeysOnly: true}
+		for more := true; more; {
+			err := s.engine.View(ctx, func(v kv.Reader) (err error) {
+				r.From, more, err = step(v, r, func(_ kv.Reader, items []kv.Item) error {
+					n += len(items)
+					return nil
+				})
+				return err
+			})
+			if err != nil {
+				return 0, err
+			}
 		}
 	}
 	for _, err := range s.blobs.All(ctx) {
@@ -77,7 +80,7 @@ func (s *Store) releaseSome(ctx context.Context) bool {
 	err := s.engine.View(ctx, func(r kv.Reader) error {
 		rows, kinds = nil, nil
 		for _, part := range []kv.Range{{To: []byte{queueExpire}}, {From: []byte{queueHistory}, To: []byte{queueHistory + 1}},
-			{From: []byte{queueForget}, To: []byte{queueForget + 1}}} {
+			{From: []byte{queueForget}, To: []byte{queueForget + 1}}, {From: []byte{queueParts}, To: []byte{queueParts + 1}}} {
 			part.Table = tableQueue
 			page, err := r.Scan(part, releaseBatch)
 			if err != nil {
@@ -95,7 +98,7 @@ func (s *Store) releaseSome(ctx context.Context) bool {
 	}
 	done := make([][]byte, 0, len(rows))
 	for i, row := range rows {
-		ok, err := s.releaseOne(ctx, row, kinds[i] != 0)
+		ok, err := s.releaseOne(ctx, row, kinds[i])
 		if err != nil {
 			if ctx.Err() != nil {
 				return false
@@ -118,7 +121,7 @@ func (s *Store) releaseSome(ctx context.Context) bool {
 }
 
 // releaseOne does one row's work; done means that the row may go.
-func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done bool, err error) {
+func (s *Store) releaseOne(ctx context.Context, row []byte, kind byte) (done bool, err error) {
 	unique := row[9:]
 	switch row[0] {
 	case queueRelease:
@@ -127,7 +130,9 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 		}
 		return true, s.blobs.Remove(ctx, blob.ID(unique)) // what is left the collector finds
 	case queueShared:
-		return true, s.dropUnowned(ctx, blob.ID(unique[:16]), inline)
+		return true, s.dropUnowned(ctx, blob.ID(unique[:16]), kind)
+	case queueParts:
+		return s.dropParts(ctx, blob.ID(unique))
 	case queueReap:
 		err := s.reap(ctx, unique)
 		return err == nil, err
@@ -144,11 +149,11 @@ func (s *Store) releaseOne(ctx context.Context, row []byte, inline bool) (done b
 // dropUnowned removes shared content that has no owner any more. A new owner
 // can only appear beside one that is still there, so a scan that finds none is
 // final.
-func (s *Store) dropUnowned(ctx context.Context, id blob.ID, inline bool) error {
+func (s *Store) dropUnowned(ctx context.Context, id blob.ID, kind byte) error {
 	if s.bad.has(id) {
 		return nil
 	}
-	lock := []kv.Lock{{Key: contentKey(id)}}
+	lock, now := []kv.Lock{{Key: contentKey(id)}}, s.Now()
 	var remove bool
 	err := s.engine.Update(ctx, lock, func(tx kv.Tx) error {
 		remove = false
@@ -156,10 +161,14 @@ func (s *Store) dropUnowned(ctx context.Context, id blob.ID, inline bool) error 
 		if err != nil || len(page.Items) > 0 {
 			return err
 		}
-		if inline {
+		switch kind {
+		case kindInline:
 			tx.Delete(contentKey(id))
+		case kindParts:
+			tx.Put(queueKey(queueParts, now, id[:]), nil)
+		default:
+			remove = true
 		}
-		remove = !inline
 		return nil
 	})
 	if err != nil || !remove {

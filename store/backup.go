@@ -137,22 +137,23 @@ func (b *backup) write(name string, fill func(io.Writer) error) (err error) {
 // listContent writes a line for each piece of content in a file, once each.
 func listContent(ctx context.Context, r kv.Reader, list io.Writer) error {
 	shared := make(map[blob.ID]bool)
-	for _, refs := range referenceRanges() {
+	for _, refs := range contentRanges() {
 		err := allPages(r, refs, func(_ kv.Reader, items []kv.Item) error {
 			for _, item := range items {
-				o, err := decodeReference(refs.Table, item.Row, item.Value)
+				all, err := contentsOf(refs.Table, item.Row, item.Value)
 				if err != nil {
 					return fmt.Errorf("%s: %w", describe(refs.Table, item.Row), err)
 				}
-				c := o.Content
-				if c.Blob.IsZero() || c.Inline || shared[c.Blob] {
-					continue
-				}
-				if c.Owner != 0 {
-					shared[c.Blob] = true
-				}
-				if _, err := fmt.Fprintln(list, &backedUp{id: c.Blob, size: c.Size, sha256: c.SHA256}); err != nil {
-					return err
+				for _, c := range all {
+					if c.kind() != kindFile || shared[c.Blob] {
+						continue
+					}
+					if c.Owner != 0 {
+						shared[c.Blob] = true
+					}
+					if _, err := fmt.Fprintln(list, &backedUp{id: c.Blob, size: c.Size, sha256: c.SHA256}); err != nil {
+						return err
+					}
 				}
 			}
 			return ctx.Err()

@@ -246,6 +246,10 @@ func (c *checker) orphans(ctx context.Context) error {
 func describe(t kv.Table, row []byte) string {
 	name := tableName(t)
 	switch t {
+	case tableParts:
+		if len(row) == 24 {
+			return fmt.Sprintf("%s: list %x, byte %d", name, row[:16], beID(row[16:]))
+		}
 	case tableObjects, tableHistory, tableVersions, tableLocks, tableProps, tableSnapshots:
 		if len(row) > 8 {
 			return fmt.Sprintf("%s: container %d, %q", name, beID(row), row[8:])

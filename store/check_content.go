@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"entrepot/gateway/errs"
@@ -66,8 +67,11 @@ func (c *checker) follow(ctx context.Context, t kv.Table, refs []claim) error {
 		at := ref.object.Content
 		c.report.Content++
 		err := ref.outcome
-		if !at.Inline {
+		switch at.kind() {
+		case kindFile:
 			err = c.file(ctx, t, ref)
+		case kindParts:
+			err = c.list(ctx, t, ref)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -93,6 +97,61 @@ func (c *checker) file(ctx context.Context, t kv.Table, ref *claim) error {
 	if c.opt.Content {
 		err = compare(at, &pacedReader{ctx: ctx, r: r, p: c.pace})
 		c.report.Bytes += at.Size
+	}
+	return errors.Join(err, r.Close())
+}
+
+// list checks content that consists of parts: that all parts are there, their
+// sizes and, where asked for, their digests and those of the whole. What is
+// wrong with a part is told of that part.
+func (c *checker) list(ctx context.Context, t kv.Table, ref *claim) error {
+	at := ref.object.Content
+	if !c.pins.take(at.Blob) {
+		return c.missing(ctx, t, ref)
+	}
+	defer c.pins.release(at.Blob)
+	whole, damaged := NewDigest(), false
+	err := c.eachPart(ctx, at, true, func(part Content, row []byte) error {
+		err := c.part(ctx, part, row, whole)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		damaged = damaged || err != nil
+		where := *ref
+		where.object.Content = part
+		return c.verdict(ctx, &where, err)
+	})
+	switch {
+	case errs.Of(err) == errs.NotFound:
+		return c.missing(ctx, t, ref)
+	case err != nil || damaged || !c.opt.Content:
+		return err
+	}
+	return whole.Digests().match(at)
+}
+
+// part checks one part, and hands its bytes to the digest of the whole where
+// they are read.
+func (c *checker) part(ctx context.Context, part Content, row []byte, whole *Digest) error {
+	var r blob.Reader
+	if part.Inline {
+		data, err := openInline(part, row)
+		if err != nil {
+			return err
+		}
+		r = NewInlineReader(data)
+	} else {
+		var err error
+		if r, err = c.openChecked(ctx, part); errs.Of(err) == errs.NotFound {
+			return newDamage(part, errors.New("the content is missing"))
+		} else if err != nil {
+			return err
+		}
+	}
+	var err error
+	if c.opt.Content {
+		err = compare(part, io.TeeReader(&pacedReader{ctx: ctx, r: r, p: c.pace}, whole))
+		c.report.Bytes += part.Size
 	}
 	return errors.Join(err, r.Close())
 }
@@ -200,7 +259,7 @@ func (c *checker) ownerBatch(ctx context.Context, batch []owning) error {
 		return nil
 	}
 	seen := make([]bool, len(batch))
-	for _, r := range referenceRanges() {
+	for _, r := range contentRanges() {
 		if err := c.pages(ctx, r, ownerMarker(r.Table, batch, seen)); err != nil {
 			return fail("store.Check", err)
 		}
@@ -211,7 +270,7 @@ func (c *checker) ownerBatch(ctx context.Context, batch []owning) error {
 	}
 	seen = make([]bool, len(left))
 	err := c.engine.View(ctx, func(v kv.Reader) error {
-		for _, r := range referenceRanges() {
+		for _, r := range contentRanges() {
 			if err := allPages(v, r, ownerMarker(r.Table, left, seen)); err != nil {
 				return err
 			}
@@ -251,12 +310,14 @@ func unseen(all []owning, seen []bool) (left []owning) {
 func ownerMarker(t kv.Table, batch []owning, seen []bool) func(kv.Reader, []kv.Item) error {
 	return func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
-			o, err := decodeReference(t, item.Row, item.Value)
-			if err != nil || o.Content.Owner == 0 {
+			all, err := contentsOf(t, item.Row, item.Value)
+			if err != nil {
 				continue
 			}
-			if i, found := slices.BinarySearchFunc(batch, owning(ownerKey(o.Content.Blob, o.Content.Owner).Row), compareOwnings); found {
-				seen[i] = true
+			for _, c := range all {
+				if i, found := slices.BinarySearchFunc(batch, owning(ownerKey(c.Blob, c.Owner).Row), compareOwnings); found {
+					seen[i] = true
+				}
 			}
 		}
 		return nil
@@ -271,16 +332,19 @@ func (c *checker) stray(ctx context.Context, o owning) error {
 	if c.opt.Repair && c.report.Findings == c.report.Repaired {
 		id, now := blob.ID(o[:16]), c.Now()
 		err := c.engine.Update(ctx, []kv.Lock{{Key: contentKey(id)}}, func(tx kv.Tx) error {
-			rows, err := tx.Get(contentKey(id))
+			rows, err := tx.Get(contentKey(id), partsKey(id, 0))
 			if err != nil {
 				return err
 			}
-			kind := []byte{0}
-			if rows[0] != nil {
-				kind[0] = 1
+			kind := kindFile
+			switch {
+			case rows[0] != nil:
+				kind = kindInline
+			case rows[1] != nil:
+				kind = kindParts
 			}
 			tx.Delete(key(tableOwners, o[:]))
-			tx.Put(queueKey(queueShared, now, o[:]), kind)
+			tx.Put(queueKey(queueShared, now, o[:]), []byte{kind})
 			return nil
 		})
 		if err != nil {

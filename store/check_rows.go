@@ -33,8 +33,8 @@ func tableName(t kv.Table) string {
 		tableSnapshots: "snapshot", tableSamples: "sample", tableUsage: "usage", tableVersions: "version",
 		tableFormer: "former container", tableArchive: "archived journal", tableIntegrity: "integrity", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
-		tableDepotCalls: "depot call",
-		tableThrottle:   "wrong passwords", tableApplications: "application", tableAllowed: "allowed application",
+		tableDepotCalls: "depot call", tableParts: "parts of content",
+		tableThrottle: "wrong passwords", tableApplications: "application", tableAllowed: "allowed application",
 		tableCredentials: "application password", tableFreed: "given up name",
 	}
 	return names[t]
@@ -55,6 +55,8 @@ func (c *checker) needs(t kv.Table, row, value []byte) ([]need, error) {
 		return c.needsOfObject(t, row, value)
 	case tableContent:
 		return nil, c.checkContentRow(row, value)
+	case tableParts:
+		return needsOfParts(row, value)
 	case tableCounters:
 		return needsOfCounter(row, value)
 	case tableQueue:
@@ -233,7 +235,7 @@ func (c *checker) needsOfObject(t kv.Table, row, value []byte) ([]need, error) {
 	id := beID(row)
 	needs := []need{containerOf(row)}
 	if at.Owner != 0 {
-		needs = append(needs, need{key: ownerKey(at.Blob, at.Owner), reason: "it is not among the owners of its content", put: empty})
+		needs = append(needs, ownerOf(at))
 	}
 	if t == tableVersions && o.DeleteAt != 0 {
 		needs = append(needs, need{key: expireVersionKey(id, &o), reason: "it is not queued for the end of its time to live", put: empty})
@@ -242,6 +244,11 @@ func (c *checker) needsOfObject(t kv.Table, row, value []byte) ([]need, error) {
 		needs = append(needs, need{key: expireKey(id, &o), reason: "it is not queued for the end of its time to live", put: empty})
 	}
 	return needs, nil
+}
+
+// ownerOf is the need of a reference to shared content.
+func ownerOf(c *Content) need {
+	return need{key: ownerKey(c.Blob, c.Owner), reason: "it is not among the owners of its content", put: empty}
 }
 
 func (c *checker) checkContentRow(row, value []byte) error {

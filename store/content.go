@@ -12,6 +12,23 @@ import (
 	"entrepot/store/internal/record"
 )
 
+// Kinds of content, by where it lies.
+const (
+	kindFile   byte = 0
+	kindInline byte = 1 // a row of the engine
+	kindParts  byte = 2 // a list of parts
+)
+
+func (c *Content) kind() byte {
+	switch {
+	case c.Inline:
+		return kindInline
+	case c.Parts != 0:
+		return kindParts
+	}
+	return kindFile
+}
+
 // A ContentReader reads the content of one object; it stays valid when the
 // object is replaced or removed meanwhile. See blob.Reader.
 type ContentReader = blob.Reader
@@ -58,11 +75,20 @@ func newDamage(c Content, cause error) error {
 // Error says which content is damaged, and how.
 func (d *damage) Error() string { return fmt.Sprintf("content %s: %v", d.content.Blob, d.cause) }
 
+// damagedOf is the content that an error tells to be damaged, or other.
+func damagedOf(err error, other Content) Content {
+	var d *damage
+	if errors.As(err, &d) {
+		return d.content
+	}
+	return other
+}
+
 // Unwrap makes every damage a blob.ErrCorrupt.
 func (d *damage) Unwrap() []error { return []error{blob.ErrCorrupt, d.cause} }
 
 // OpenObject opens the content of an object of a container, where that lies in
-// a blob. errs.NotFound when the object was replaced or removed since its
+// a blob or consists of parts. errs.NotFound when the object was replaced or removed since its
 // record was read. Content that is damaged or missing is an error, is put into
 // quarantine and raises an event; so it is, later, when the reader finds damage.
 func (s *Store) OpenObject(ctx context.Context, container uint64, o *Object) (ContentReader, error) {
@@ -87,8 +113,8 @@ func (s *Store) OpenObject(ctx context.Context, container uint64, o *Object) (Co
 	return nil, err
 }
 
-// OpenBlob opens content that lies in a blob, see OpenObject. errs.NotFound
-// when there is no such blob.
+// OpenBlob opens content that lies in a blob or consists of parts, see
+// OpenObject. errs.NotFound when there is no such content.
 func (s *Store) OpenBlob(ctx context.Context, c Content) (ContentReader, error) {
 	return s.openBlob(ctx, c, func() string { return "" })
 }
@@ -97,6 +123,9 @@ func (s *Store) OpenBlob(ctx context.Context, c Content) (ContentReader, error) 
 func (s *Store) openBlob(ctx context.Context, c Content, where func() string) (ContentReader, error) {
 	if s.bad.has(c.Blob) {
 		return nil, newDamage(c, errQuarantined)
+	}
+	if c.Parts != 0 {
+		return s.openParts(ctx, c, where)
 	}
 	r, err := s.openChecked(ctx, c)
 	if errors.Is(err, blob.ErrCorrupt) {

@@ -135,6 +135,9 @@ func TestStoreOverEveryEngine(t *testing.T) {
 		"WritersInOneContainerKeepItsCounters":     manyWriters,
 		"TokensAndReplaysAreRememberedAndExpire":   remembered,
 		"VersionsStayUntilTheyAreRemoved":          versionsKeep,
+		"PartsAreOneContent":                       partsAreOneContent,
+		"ManyPartsLieInSeveralRows":                manyParts,
+		"PartsAreSharedWithOthers":                 partsAreShared,
 	}
 	run := func(t *testing.T, make func(t *testing.T) platform) {
 		for name, rule := range rules {

@@ -13,19 +13,21 @@ const (
 	chunks    = 4
 )
 
-// A chunk is a buffer that two workers read; the last one gives it back.
+// A chunk is a buffer that all workers read; the last one gives it back.
 type chunk struct {
 	data []byte
 	left atomic.Int32
 }
 
-// pipeline feeds an upload's body to two workers: one computes MD5, the other
-// SHA-256 and the rest and writes the blob.
+// pipeline feeds an upload's body to its workers: one computes MD5, the second
+// SHA-256 and the rest and writes the blob, and a third one the digests that go
+// on over several uploads, where somebody asked for them.
 type pipeline struct {
 	u      *Upload
 	free   chan *chunk
 	toMD5  chan *chunk
 	toFile chan *chunk
+	toAlso chan *chunk // nil without a third worker
 	work   sync.WaitGroup
 	failed atomic.Pointer[error]
 }
@@ -52,6 +54,15 @@ func startPipeline(u *Upload) *pipeline {
 			p.giveBack(c)
 		}
 	})
+	if u.also != nil {
+		p.toAlso = make(chan *chunk, chunks)
+		p.work.Go(func() {
+			for c := range p.toAlso {
+				_, _ = u.also.Write(c.data)
+				p.giveBack(c)
+			}
+		})
+	}
 	return p
 }
 
@@ -89,7 +100,12 @@ func (p *pipeline) feed(head []byte, body io.Reader) error {
 		m, err := fill(body, c.data[n:])
 		p.u.size += int64(m)
 		c.data = c.data[:n+m]
-		c.left.Store(2)
+		if p.toAlso != nil {
+			c.left.Store(3)
+			p.toAlso <- c
+		} else {
+			c.left.Store(2)
+		}
 		p.toMD5 <- c
 		p.toFile <- c
 		if err == io.EOF {
@@ -105,6 +121,9 @@ func (p *pipeline) feed(head []byte, body io.Reader) error {
 func (p *pipeline) finish() error {
 	close(p.toMD5)
 	close(p.toFile)
+	if p.toAlso != nil {
+		close(p.toAlso)
+	}
 	p.work.Wait()
 	for range chunks {
 		if c := <-p.free; c.data != nil {

@@ -363,6 +363,9 @@ type Content struct {
 	MD5    [16]byte
 	SHA256 [32]byte
 	SHA1   []byte // 20 bytes when it was asked for, else nil
+	// Parts is of how many parts the bytes are put together, 0 where they are
+	// one run. Blob then names the list of the parts, see parts.go.
+	Parts int64
 }
 
 // Expired tells whether the object's time to live is over: it is gone for
@@ -392,10 +395,13 @@ type Object struct {
 	// Large and Link are set where the object stands for other objects;
 	// Refers is the account that these, or those of a dynamic large object,
 	// are in. "": the object's own.
-	Large   *Large
-	Link    *Link
-	Refers  string
-	unknown []byte
+	Large  *Large
+	Link   *Link
+	Refers string
+	// Progress is, in the marker of an upload in pieces, how far the digests
+	// of the pieces have come; nil: nothing was computed.
+	Progress *Progress
+	unknown  []byte
 }
 
 func (o *Object) encode() []byte {
@@ -411,23 +417,57 @@ func (o *Object) encode() []byte {
 	w.String(7, o.ContentType)
 	w.Map(8, o.Headers)
 	w.Map(9, o.Properties)
-	w.Uint(10, uint64(o.Content.Size))
-	if !o.Content.Blob.IsZero() {
-		w.Bytes(11, o.Content.Blob[:])
-	}
-	w.Bool(12, o.Content.Inline)
-	w.Uint(13, o.Content.Owner)
-	w.Bytes(14, o.Content.MD5[:])
-	w.Bytes(15, o.Content.SHA256[:])
-	w.Bytes(16, o.Content.SHA1)
+	o.Content.fields(w)
 	o.encodeSpecial(w)
 	w.Int(25, int64(o.Version))
 	w.Bool(26, o.Deleted)
 	w.Bool(30, o.Item)
 	w.Uint(31, o.ReadersOf)
 	o.encodeChunked(w)
+	if o.Progress != nil {
+		w.Bytes(tagProgress, o.Progress.encode())
+	}
 	w.Raw(o.unknown)
 	return w.Finish()
+}
+
+// fields writes what a record says of content.
+func (c *Content) fields(w *record.Writer) {
+	w.Uint(10, uint64(c.Size))
+	if !c.Blob.IsZero() {
+		w.Bytes(11, c.Blob[:])
+	}
+	w.Bool(12, c.Inline)
+	w.Uint(13, c.Owner)
+	w.Bytes(14, c.MD5[:])
+	w.Bytes(15, c.SHA256[:])
+	w.Bytes(16, c.SHA1)
+	w.Int(tagParts, c.Parts)
+}
+
+// field takes one of the fields that tell of content; false for any other.
+func (c *Content) field(f *record.Field) bool {
+	switch f.Tag {
+	case 10:
+		c.Size = int64(f.Num)
+	case 11:
+		copy(c.Blob[:], f.Bytes)
+	case 12:
+		c.Inline = f.Bool()
+	case 13:
+		c.Owner = f.Num
+	case 14:
+		copy(c.MD5[:], f.Bytes)
+	case 15:
+		copy(c.SHA256[:], f.Bytes)
+	case 16:
+		c.SHA1 = f.Clone()
+	case tagParts:
+		c.Parts = f.Int()
+	default:
+		return false
+	}
+	return true
 }
 
 // An interner keeps one copy of texts that repeat along a listing.
@@ -526,20 +566,6 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 			f.AddTo(&o.Headers)
 		case 9:
 			f.AddTo(&o.Properties)
-		case 10:
-			o.Content.Size = int64(f.Num)
-		case 11:
-			copy(o.Content.Blob[:], f.Bytes)
-		case 12:
-			o.Content.Inline = f.Bool()
-		case 13:
-			o.Content.Owner = f.Num
-		case 14:
-			copy(o.Content.MD5[:], f.Bytes)
-		case 15:
-			copy(o.Content.SHA256[:], f.Bytes)
-		case 16:
-			o.Content.SHA1 = f.Clone()
 		case 25:
 			o.Version = Stamp(f.Int())
 		case 26:
@@ -549,7 +575,7 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 		case 31:
 			o.ReadersOf = f.Num
 		default:
-			return o.decodeChunked(&f) || o.decodeSpecial(&f)
+			return o.Content.field(&f) || o.decodeChunked(&f) || o.decodeSpecial(&f) || o.decodeProgress(&f)
 		}
 		return true
 	})

@@ -59,6 +59,7 @@ const (
 	tableIntegrity kv.Table = 62 // id → Integrity; how the last comparison with the records ended
 
 	tableUsage kv.Table = 75 // account · month id → MonthUsage; what containers held day by day, those that are gone included
+	tableParts kv.Table = 65 // list offset → parts of content, see parts.go; offset is that of their first byte
 
 	tableThrottle     kv.Table = 33 // counter → Strike; what was counted about wrong passwords
 	tableApplications kv.Table = 34 // application → Application
@@ -112,12 +113,14 @@ const (
 const (
 	queueRelease       byte = 1  // unique: blob whose file is to be removed
 	queueReap          byte = 2  // unique: id of a detached container whose rows are to be removed
-	queueShared        byte = 3  // unique: owner row of a blob that lost it and may have none left
+	queueShared        byte = 3  // unique: owner row of a blob that lost it and may have none left; payload: kind of content
 	queueHistory       byte = 6  // unique: id of a container that lost a snapshot; payload: row to go on behind
 	queueExpireVersion byte = 18 // as queueExpire; unique: id name · ^version
 	queueExpire        byte = 4  // unique: id name of an object whose time to live ends when the row is due
 
 	queueAccount byte = 14 // unique: name of a deleted account whose rows are removed when the row is due
+
+	queueParts byte = 30 // unique: list of parts that nothing refers to any more
 
 	queueForget byte = 10 // unique: serial id of an application that was deleted
 	queueFreed  byte = 80 // unique: 'u' user · account, 'a' account; due: when the name was given up, and lists may hold it
@@ -265,7 +268,7 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 // A writer of an object also holds the shared locks of the names of its
 // ancestors without their slash: so "a" and "a/b" cannot both be made by
 // callers that each saw the other absent. Rows under a fresh random ID
-// (content), rows of the journal, of the administrators' log, queues and
+// (content, lists of parts), rows of the journal, of the administrators' log, queues and
 // owners need no lock: nobody else names them. Nor do events, the log of the
 // depot API, what is counted about wrong passwords and what is noted about
 // content (quarantine, verified, orphans):
@@ -378,7 +381,7 @@ func Covers(held []Guard, k kv.Key) bool {
 		return false
 	}
 	switch k.Table {
-	case tableContent, tableOwners, tableCounters, tableQueue, tableJournal,
+	case tableContent, tableParts, tableOwners, tableCounters, tableQueue, tableJournal,
 		tableFormer, tableArchive, tableIntegrity, tableEvents, tableQuarantine, tableVerified, tableOrphans, tableSamples, tableThrottle, tableAdminLog, tableDepotCalls:
 		return true
 	case tableFreed:

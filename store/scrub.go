@@ -302,6 +302,9 @@ func (s *Store) verify(ctx context.Context, c *claim, p *pace) error {
 		}
 		return s.judge(ctx, c, err)
 	}
+	if content.Parts != 0 {
+		return s.judge(ctx, c, s.verifyParts(ctx, c, p))
+	}
 	r, err := s.OpenObject(ctx, c.container, &c.object)
 	if err != nil {
 		return err
@@ -312,10 +315,36 @@ func (s *Store) verify(ctx context.Context, c *claim, p *pace) error {
 	return s.judge(ctx, c, errors.Join(err, r.Close()))
 }
 
+// verifyParts is verify for content that consists of parts. What is damaged is
+// the part, where it is one of them.
+func (s *Store) verifyParts(ctx context.Context, c *claim, p *pace) error {
+	whole, err := s.OpenObject(ctx, c.container, &c.object) // keeps the parts meanwhile
+	if err != nil {
+		return err
+	}
+	where := func() string { return fmt.Sprintf("container %d, object %q", c.container, c.object.Name) }
+	err = s.compareParts(ctx, c.object.Content, func(part Content, row []byte) (io.ReadCloser, error) {
+		if err := p.wait(ctx, scrubFloor); err != nil {
+			return nil, err
+		}
+		var r ContentReader
+		var err error
+		if part.Inline {
+			var data []byte
+			data, err = openInline(part, row)
+			r = NewInlineReader(data)
+		} else {
+			r, err = s.openPart(ctx, part, where)
+		}
+		return &pacedReader{ctx: ctx, r: r, p: p}, err
+	})
+	return errors.Join(err, whole.Close())
+}
+
 // judge puts content whose check failed into quarantine.
 func (s *Store) judge(ctx context.Context, c *claim, err error) error {
 	if errors.Is(err, blob.ErrCorrupt) {
-		s.quarantine(ctx, c.object.Content, fmt.Sprintf("container %d, object %q", c.container, c.object.Name), err)
+		s.quarantine(ctx, damagedOf(err, c.object.Content), fmt.Sprintf("container %d, object %q", c.container, c.object.Name), err)
 	}
 	return err
 }
@@ -355,6 +384,9 @@ func (r *pacedReader) Read(b []byte) (int, error) {
 	r.off += int64(n)
 	return n, err
 }
+
+// Close implements io.Closer.
+func (r *pacedReader) Close() error { return r.r.Close() }
 
 // pace keeps reading at a rate: after each piece it waits as long as the piece
 // may take.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"entrepot/store/blob"
 	"entrepot/store/internal/record"
 )
 
@@ -43,6 +44,17 @@ func (o *Object) decodeChunked(f *record.Field) bool {
 	return true
 }
 
+// newID returns a fresh ID of content as newBlobID does, the same one when the
+// function of an Update runs again.
+func (tx *Tx) newID(now Stamp) (id blob.ID) {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.Time().UnixMilli()))
+	copy(id[:6], ms[2:])
+	binary.BigEndian.PutUint64(id[6:14], tx.number())
+	binary.BigEndian.PutUint16(id[14:], uint16(tx.number()))
+	return id
+}
+
 // PutSmall writes content of at most the inline limit inside a transaction,
 // for a record that the same transaction writes.
 func (tx *Tx) PutSmall(data []byte, now Stamp) Content {
@@ -50,12 +62,7 @@ func (tx *Tx) PutSmall(data []byte, now Stamp) Content {
 	if len(data) == 0 {
 		return c
 	}
-	c.Inline = true
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(now.Time().UnixMilli()))
-	copy(c.Blob[:6], ms[2:])
-	binary.BigEndian.PutUint64(c.Blob[6:14], tx.number())
-	binary.BigEndian.PutUint16(c.Blob[14:], uint16(tx.number()))
+	c.Blob, c.Inline = tx.newID(now), true
 	tx.PutInline(c, record.Seal(append([]byte(nil), data...)))
 	return c
 }

@@ -25,8 +25,9 @@ import (
 
 // Format is the number of the layout that this program reads and writes. 1: the
 // first one; 2: every object that only marks a folder is counted; 3: samples of
-// an account are those of its containers (MonthUsage). Open upgrades older ones.
-const Format = 3
+// an account are those of its containers (MonthUsage); 4: content may be a list
+// of parts, which older programs would take for lost. Open upgrades older ones.
+const Format = 4
 
 // DefaultInlineLimit is the number of bytes up to which content lives in the
 // engine, where a PUT is one transaction and nothing else.
@@ -79,8 +80,10 @@ type Store struct {
 	inFlight inFlight              // uploads whose blobs no record names yet
 	bad      badSet
 	recent   recentEvents
+	pins     pins // lists of parts that are being read
 
 	sweeping, scrubbing, reaping, sampling sync.Mutex // one collector, scrubber, reaper of accounts, sampler at a time
+	dropping                               sync.Mutex // one list of parts at a time is removed
 
 	stop context.CancelFunc
 	done sync.WaitGroup

@@ -33,12 +33,14 @@ type Orphan struct {
 	Blob   blob.ID
 	Since  time.Time // when the collector first met it; zero: in this scan
 	Inline bool      // a row of the engine, else a file
+	Parts  bool      // a list of parts, which are content of their own
 }
 
 func (o *Orphan) encode() []byte {
 	w := record.NewWriter(16)
 	w.Int(1, int64(StampOf(o.Since)))
 	w.Bool(2, o.Inline)
+	w.Bool(tagParts, o.Parts)
 	return w.Finish()
 }
 
@@ -53,6 +55,8 @@ func decodeOrphan(row, value []byte) (o Orphan, err error) {
 			o.Since = Stamp(f.Int()).Time()
 		case 2:
 			o.Inline = f.Bool()
+		case tagParts:
+			o.Parts = f.Bool()
 		}
 		return true
 	})
@@ -142,24 +146,36 @@ func (w *sweep) run(ctx context.Context) error {
 			return fail("store.Sweep", err)
 		}
 		if files = append(files, id); len(files) == sweepBatch {
-			if err := w.batch(ctx, files, false); err != nil {
+			if err := w.batch(ctx, files, kindFile); err != nil {
 				return err
 			}
 			files = files[:0]
 		}
 	}
-	if err := w.batch(ctx, files, false); err != nil {
+	if err := w.batch(ctx, files, kindFile); err != nil {
 		return err
 	}
-	r, rows := kv.Range{Table: tableContent, KeysOnly: true}, files[:0]
+	if err := w.rows(ctx, tableContent, kindInline, files[:0]); err != nil {
+		return err
+	}
+	return w.rows(ctx, tableParts, kindParts, files[:0])
+}
+
+// rows looks at the content that a table's rows hold, whose keys begin with
+// its ID.
+func (w *sweep) rows(ctx context.Context, t kv.Table, kind byte, rows []blob.ID) error {
+	r := kv.Range{Table: t, KeysOnly: true}
 	for more := true; more; {
 		err := w.engine.View(ctx, func(v kv.Reader) (err error) {
 			n := len(rows)
 			r.From, more, err = step(v, r, func(_ kv.Reader, items []kv.Item) error {
 				rows = rows[:n]
 				for _, item := range items {
-					if len(item.Row) == len(blob.ID{}) {
-						rows = append(rows, blob.ID(item.Row))
+					if len(item.Row) < len(blob.ID{}) {
+						continue
+					}
+					if id := blob.ID(item.Row[:16]); len(rows) == 0 || rows[len(rows)-1] != id { // a list has several rows
+						rows = append(rows, id)
 					}
 				}
 				return nil
@@ -170,7 +186,7 @@ func (w *sweep) run(ctx context.Context) error {
 			return fail("store.Sweep", err)
 		}
 		if len(rows) > sweepBatch-pageRows || !more {
-			if err := w.batch(ctx, rows, true); err != nil {
+			if err := w.batch(ctx, rows, kind); err != nil {
 				return err
 			}
 			rows = rows[:0]
@@ -180,7 +196,7 @@ func (w *sweep) run(ctx context.Context) error {
 }
 
 // batch finds and removes the orphans among IDs, which it sorts.
-func (w *sweep) batch(ctx context.Context, ids []blob.ID, inline bool) error {
+func (w *sweep) batch(ctx context.Context, ids []blob.ID, kind byte) error {
 	w.report.Content += int64(len(ids))
 	left, err := w.unreferenced(ctx, ids)
 	if err != nil || len(left) == 0 {
@@ -194,7 +210,7 @@ func (w *sweep) batch(ctx context.Context, ids []blob.ID, inline bool) error {
 	}
 	seen := make([]bool, len(left))
 	err = w.engine.View(ctx, func(v kv.Reader) error {
-		for _, r := range referenceRanges() {
+		for _, r := range contentRanges() {
 			if err := allPages(v, r, marker(r.Table, left, seen)); err != nil {
 				return err
 			}
@@ -208,14 +224,14 @@ func (w *sweep) batch(ctx context.Context, ids []blob.ID, inline bool) error {
 		if seen[i] {
 			continue
 		}
-		if err := w.orphan(ctx, id, inline); err != nil {
+		if err := w.orphan(ctx, id, kind); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// referenceRanges are the tables whose rows refer to content.
+// referenceRanges are the tables whose rows are objects, which refer to content.
 func referenceRanges() []kv.Range {
 	return []kv.Range{{Table: tableObjects}, {Table: tableHistory}, {Table: tableVersions}}
 }
@@ -228,7 +244,7 @@ func (s *Store) unreferenced(ctx context.Context, ids []blob.ID) (left []blob.ID
 	}
 	slices.SortFunc(ids, compareIDs)
 	seen := make([]bool, len(ids))
-	for _, r := range referenceRanges() {
+	for _, r := range contentRanges() {
 		if err := s.pages(ctx, r, marker(r.Table, ids, seen)); err != nil {
 			return nil, fail("store.Sweep", err)
 		}
@@ -247,35 +263,48 @@ func compareIDs(a, b blob.ID) int { return bytes.Compare(a[:], b[:]) }
 func marker(t kv.Table, ids []blob.ID, seen []bool) func(kv.Reader, []kv.Item) error {
 	return func(_ kv.Reader, items []kv.Item) error {
 		for _, item := range items {
-			id, err := referenced(t, item.Value)
+			err := referenced(t, item.Value, func(id blob.ID) {
+				if i, found := slices.BinarySearchFunc(ids, id, compareIDs); found {
+					seen[i] = true
+				}
+			})
 			if err != nil {
 				return fmt.Errorf("store: table %d, row %x: %w; nothing is removed while it may name content", t, item.Row, err)
-			}
-			if i, found := slices.BinarySearchFunc(ids, id, compareIDs); found {
-				seen[i] = true
 			}
 		}
 		return nil
 	}
 }
 
-// referenced decodes only which content the record of an object, or of a row
-// of the history, names.
-func referenced(t kv.Table, value []byte) (id blob.ID, err error) {
-	var inner []byte
-	_, err = record.Decode(value, func(f record.Field) bool {
-		switch {
-		case t == tableHistory && f.Tag == 2:
-			inner = f.Bytes
-		case t != tableHistory && f.Tag == 11:
-			copy(id[:], f.Bytes)
-		}
-		return true
-	})
-	if err != nil || t != tableHistory {
-		return id, err
+// referenced decodes only which content a row names: the record of an object,
+// or what wraps one or several of them.
+func referenced(t kv.Table, value []byte, met func(blob.ID)) error {
+	fields, err := record.Fields(value)
+	if err != nil {
+		return err
 	}
-	return referenced(tableObjects, inner)
+	var wrapped uint32 // tag of the records inside
+	switch t {
+	case tableHistory:
+		wrapped = 2
+	case tableParts:
+		wrapped = 1
+	}
+	var id blob.ID
+	for fields.Next() {
+		switch {
+		case wrapped != 0 && fields.Tag == wrapped:
+			if err := referenced(tableObjects, fields.Bytes, met); err != nil {
+				return err
+			}
+		case wrapped == 0 && fields.Tag == 11:
+			copy(id[:], fields.Bytes)
+		}
+	}
+	if wrapped == 0 {
+		met(id)
+	}
+	return fields.Err()
 }
 
 // decodeReference decodes the object of a row that refers to content.
@@ -294,10 +323,10 @@ func decodeReference(t kv.Table, row, value []byte) (o Object, err error) {
 }
 
 // orphan notes one orphan, or removes it when it is due.
-func (w *sweep) orphan(ctx context.Context, id blob.ID, inline bool) error {
+func (w *sweep) orphan(ctx context.Context, id blob.ID, kind byte) error {
 	o, known := w.marks[id]
 	if !known {
-		o = Orphan{Blob: id, Since: w.now.Time(), Inline: inline}
+		o = Orphan{Blob: id, Since: w.now.Time(), Inline: kind == kindInline, Parts: kind == kindParts}
 	}
 	w.met[id] = true
 	w.report.Found++
@@ -331,7 +360,12 @@ func madeAt(id blob.ID) time.Time {
 func (w *sweep) remove(ctx context.Context, o Orphan) error {
 	w.removal.RLock() // a backup may be copying
 	defer w.removal.RUnlock()
-	if !o.Inline {
+	switch {
+	case o.Parts:
+		if done, err := w.dropParts(ctx, o.Blob); err != nil || !done {
+			return fail("store.Sweep", err)
+		}
+	case !o.Inline:
 		if err := w.blobs.Remove(ctx, o.Blob); err != nil {
 			return fail("store.Sweep", err)
 		}

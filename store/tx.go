@@ -254,17 +254,16 @@ func (tx *Tx) releaseContent(c Content, now Stamp) {
 	case c.Blob.IsZero():
 	case c.Owner != 0:
 		tx.tx.Delete(ownerKey(c.Blob, c.Owner))
-		kind := []byte{0}
-		if c.Inline {
-			kind[0] = 1
-		}
 		// A row of each owner: the work of one that went before must not be
 		// taken for that of this one.
-		tx.tx.Put(queueKey(queueShared, now, ownerKey(c.Blob, c.Owner).Row), kind)
+		tx.tx.Put(queueKey(queueShared, now, ownerKey(c.Blob, c.Owner).Row), []byte{c.kind()})
 		tx.released = true
 	case bad:
 	case c.Inline:
 		tx.tx.Delete(contentKey(c.Blob))
+	case c.Parts != 0:
+		tx.tx.Put(queueKey(queueParts, now, c.Blob[:]), nil)
+		tx.released = true
 	default:
 		tx.tx.Put(queueKey(queueRelease, now, c.Blob[:]), nil)
 		tx.released = true

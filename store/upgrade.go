@@ -28,6 +28,7 @@ func upgrades() []upgradeStep {
 	return []upgradeStep{
 		countFolderMarkers,
 		spreadUsage,
+		func(kv.Tx, []byte) ([]byte, error) { return nil, nil }, // nothing older is a list of parts
 	}
 }
 

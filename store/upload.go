@@ -32,6 +32,7 @@ type Upload struct {
 	md5    hash.Hash
 	sha256 hash.Hash
 	sealed []byte
+	also   *Digest // gets the bytes too; nil: none
 	done   bool
 	volume uint8 // where the content goes; beyond the first one nothing is inline
 }
@@ -67,6 +68,11 @@ func (s *Store) NewUploadIn(ctx context.Context, volume uint8, digests ...string
 	u.volume = volume
 	return u
 }
+
+// Also has the bytes of the upload written to d as well, which then computes
+// the digests of more than this upload. Call it before Receive; d is the
+// upload's until Receive returns.
+func (u *Upload) Also(d *Digest) { u.also = d }
 
 // inline is up to how many bytes stay in the engine.
 func (u *Upload) inline() int {
@@ -106,6 +112,9 @@ func (u *Upload) hash(p []byte) {
 	u.sha256.Write(p)
 	for _, h := range u.extra {
 		h.Write(p)
+	}
+	if u.also != nil {
+		_, _ = u.also.Write(p)
 	}
 }
 

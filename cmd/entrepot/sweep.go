@@ -18,8 +18,11 @@ func (m maintenance) Sweep(ctx context.Context, s admin.Sweep) (admin.Swept, err
 	out := admin.Swept{Content: report.Content, Found: report.Found, Removed: report.Removed}
 	for _, o := range report.Orphans {
 		where := "file"
-		if o.Inline {
+		switch {
+		case o.Inline:
 			where = "database"
+		case o.Parts:
+			where = "list of parts"
 		}
 		out.Orphans = append(out.Orphans, fmt.Sprintf("%s (%s, met first %s)", o.Blob, where, o.Since.Format(time.DateTime)))
 	}
