@@ -28,15 +28,15 @@ func TestLockoutCountsTheWrongProofsOfAMinute(t *testing.T) {
 			t.Fatal("denied after", s)
 		}
 	}
-	l.Failed(ctx, other, at(96))
-	if l.Denied(ctx, other, at(96)) {
+	l.Failed(ctx, other, at(121))
+	if l.Denied(ctx, other, at(121)) {
 		t.Error("the proof of the second 60 no longer counts")
 	}
-	l.Failed(ctx, other, at(97))
-	if !l.Denied(ctx, other, at(97)) || !l.Denied(ctx, other, at(156)) || l.Denied(ctx, other, at(157)) {
+	l.Failed(ctx, other, at(122))
+	if !l.Denied(ctx, other, at(122)) || !l.Denied(ctx, other, at(181)) || l.Denied(ctx, other, at(182)) {
 		t.Error("an address is denied for a minute")
 	}
-	if l.Denied(ctx, netip.MustParseAddr("198.51.100.77"), at(97)) {
+	if l.Denied(ctx, netip.MustParseAddr("198.51.100.77"), at(122)) {
 		t.Error("another address is denied")
 	}
 	if l.Denied(ctx, other, at(-3600)) {
