@@ -37,7 +37,8 @@ const (
 )
 
 // callLog collects lines of the depot API's log and writes them in batches: a
-// line is no reason for a commit. A crash loses those of the last moment.
+// line is no reason for a commit. A crash loses those of the last moment. The
+// lines of changes are no part of it, see DepotCall.Log.
 type callLog struct {
 	*background
 	core *core
@@ -74,14 +75,34 @@ func (d *Depots) LogCall(call DepotAPICall) {
 	if call.Denied {
 		l.denied++
 	}
-	l.pending = append(l.pending, store.DepotCall{
-		Time: store.StampOf(call.Time), ID: id, Address: call.Address, Dialect: call.Dialect, Command: call.Command,
-		User: call.User, Depot: call.Depot, Primary: int64(call.Primary), Secondary: int64(call.Secondary),
-		Micros: call.Took.Microseconds(),
-	})
+	l.pending = append(l.pending, *call.record(id))
 	if len(l.pending) >= soonPending {
 		l.hurry()
 	}
+}
+
+// record returns the line as it is written.
+func (call *DepotAPICall) record(id uint64) *store.DepotCall {
+	return &store.DepotCall{
+		Time: store.StampOf(call.Time), ID: id, Address: call.Address, Dialect: call.Dialect, Command: call.Command,
+		User: call.User, Depot: call.Depot, Primary: int64(call.Primary), Secondary: int64(call.Secondary),
+		Micros: call.Took.Microseconds(),
+	}
+}
+
+// prepare asks for the line of the log that goes into the transaction of a
+// change.
+func (d *Depots) prepare(call *DepotCall) error {
+	if call.Log == nil {
+		return nil
+	}
+	id, err := d.store.NewID()
+	if err != nil {
+		return err
+	}
+	line := call.Log()
+	call.line = line.record(id)
+	return nil
 }
 
 // flush writes down the lines that wait; those that cannot be written wait on.
@@ -144,7 +165,7 @@ func (l *callLog) trim(ctx context.Context) {
 
 // CallLog returns lines of the depot API's log, oldest first: those behind the
 // time and ID of another line, at most limit. Lines of the last second may be
-// missing.
+// missing, but not those of changes that were carried out.
 func (d *Depots) CallLog(ctx context.Context, after time.Time, id uint64, limit int) ([]DepotAPICall, error) {
 	if err := operator(auth.PrincipalOf(ctx)); err != nil {
 		return nil, err

@@ -36,6 +36,9 @@ func (d *Depots) newDepot(ctx context.Context, opt DepotOptions, call DepotCall,
 	if err := d.checkCreate(ctx, &opt, &call); err != nil {
 		return Depot{}, err
 	}
+	if err := d.prepare(&call); err != nil {
+		return Depot{}, err
+	}
 	version, err := d.store.NewID()
 	if err != nil {
 		return Depot{}, err
@@ -44,6 +47,10 @@ func (d *Depots) newDepot(ctx context.Context, opt DepotOptions, call DepotCall,
 	guards = append(append(guards, replayGuards(call)...), store.LockSequence(store.SequenceDepot))
 	var out Depot
 	err = d.withNewDepot(ctx, guards, opt.ID, func(tx *store.Tx, id uint64) error {
+		if call.line != nil {
+			line := *call.line
+			line.Depot, call.line = id, &line
+		}
 		if err := once(tx, call, now); err != nil {
 			return err
 		}

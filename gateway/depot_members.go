@@ -150,6 +150,9 @@ func (d *Depots) changeAny(ctx context.Context, id uint64, call DepotCall, more 
 	if err := checkCall(&call); err != nil {
 		return err
 	}
+	if err := d.prepare(&call); err != nil {
+		return err
+	}
 	now := d.now()
 	guards := append(replayGuards(call), store.LockDepot(id, false))
 	return d.store.Update(ctx, append(guards, more...), func(tx *store.Tx) error {

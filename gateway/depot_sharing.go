@@ -27,6 +27,9 @@ func (d *Depots) SetTarget(ctx context.Context, user string, id uint64, call Dep
 	if err := operator(auth.PrincipalOf(ctx)); err != nil {
 		return err
 	}
+	if err := d.prepare(&call); err != nil {
+		return err
+	}
 	now := d.now()
 	for {
 		var current uint64

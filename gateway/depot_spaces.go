@@ -96,6 +96,9 @@ func (d *Depots) CreateSpace(ctx context.Context, user string, id uint64, name s
 	if err != nil {
 		return 0, err
 	}
+	if err := d.prepare(&call); err != nil {
+		return 0, err
+	}
 	ref, now := Ref{Account: account, Container: name}, d.now()
 	guards := append(replayGuards(call), createGuards(ref, container, id)...)
 	return container, d.store.Update(ctx, guards, func(tx *store.Tx) error {

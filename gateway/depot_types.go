@@ -1,6 +1,10 @@
 package gateway
 
-import "time"
+import (
+	"time"
+
+	"entrepot/store"
+)
 
 // A Depot is a quota over containers, owned by one user.
 type Depot struct {
@@ -39,6 +43,11 @@ type DepotCall struct {
 	// is remembered in the same transaction until Until. A digest that is
 	// known already is errs.Conflict with errs.Replayed.
 	Replay *Replay
+	// Log, when not nil, gives the line of the API's log that is written in
+	// the transaction of the change, so that no crash comes between them. It
+	// is called once, before the transaction. A call that fails writes none.
+	Log  func() DepotAPICall
+	line *store.DepotCall
 }
 
 // Replay identifies one signed request.

@@ -215,6 +215,9 @@ func (d *Depots) change(ctx context.Context, user string, id uint64, call DepotC
 	if err := operator(auth.PrincipalOf(ctx)); err != nil {
 		return err
 	}
+	if err := d.prepare(&call); err != nil {
+		return err
+	}
 	now := d.now()
 	guards := append(replayGuards(call), store.LockDepot(id, false))
 	return d.store.Update(ctx, append(guards, more...), func(tx *store.Tx) error {
@@ -255,19 +258,30 @@ func replayGuards(call DepotCall) []store.Guard {
 }
 
 // once refuses a signed request that was carried out before and remembers this
-// one, in the transaction of its change.
+// one, in the transaction of its change; so is the line of the log.
 func once(tx *store.Tx, call DepotCall, now store.Stamp) error {
+	if call.line != nil {
+		tx.AddDepotCall(call.line)
+	}
 	if call.Replay == nil {
 		return nil
 	}
-	until, err := tx.Replayed(call.Replay.Digest)
-	if err != nil {
+	if err := fresh(&tx.View, call, now); err != nil {
 		return err
 	}
-	if until > now {
-		return errs.New("depots", errs.Conflict, errs.Replayed, "")
-	}
 	return tx.Remember(call.Replay.Digest, store.StampOf(call.Replay.Until), now)
+}
+
+// fresh refuses a signed request that was carried out before.
+func fresh(v *store.View, call DepotCall, now store.Stamp) error {
+	if call.Replay == nil {
+		return nil
+	}
+	until, err := v.Replayed(call.Replay.Digest)
+	if err == nil && until > now {
+		err = errs.New("depots", errs.Conflict, errs.Replayed, "")
+	}
+	return err
 }
 
 func entry(ctx context.Context, call DepotCall, now store.Stamp, old, changed *store.Depot) *store.DepotEntry {

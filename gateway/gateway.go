@@ -55,6 +55,9 @@ type Config struct {
 	// negative: for ever. DepotLogFlush is how often they are written down;
 	// default 1 s.
 	DepotLog, DepotLogFlush time.Duration
+	// SpacesAtOnce is how many containers one transaction removes with their
+	// depot; default 10,000.
+	SpacesAtOnce int
 }
 
 // DefaultVerifyEvery is how often containers are compared with their records.
@@ -85,6 +88,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DepotLogFlush == 0 {
 		c.DepotLogFlush = time.Second
+	}
+	if c.SpacesAtOnce <= 0 {
+		c.SpacesAtOnce = 10_000
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader

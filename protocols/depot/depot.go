@@ -1,6 +1,7 @@
 package depot
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -151,9 +152,19 @@ func writeXML(w http.ResponseWriter, reply []byte) {
 	_, _ = w.Write(reply) // a caller that is gone cannot be told
 }
 
+// line is the line of the API's log that says how the last command ended.
+func (x *exchange) line(ctx context.Context, fault wire.Fault) gateway.DepotAPICall {
+	return gateway.DepotAPICall{
+		Time: x.start, Address: httpauth.AddrOf(ctx).String(), Dialect: x.enc.Dialect.String(), Command: x.command,
+		User: x.user, Depot: x.depot, Primary: fault.Primary, Secondary: fault.Secondary, Took: x.now().Sub(x.start),
+		Denied: !x.proven,
+	}
+}
+
 // logCall writes the line that says who called what, into the log of the API,
 // which is kept in the store, and that of the process. It never holds the
-// body, a proof or a document.
+// body, a proof or a document. Changes that were carried out wrote theirs
+// themselves.
 func (f *Face) logCall(r *http.Request, x *exchange, fault wire.Fault) {
 	e := httpkit.EventOf(r.Context())
 	if x.command != "" {
@@ -162,11 +173,9 @@ func (f *Face) logCall(r *http.Request, x *exchange, fault wire.Fault) {
 	if f.cfg.NoLog {
 		return
 	}
-	f.depots.LogCall(gateway.DepotAPICall{
-		Time: x.start, Address: httpauth.AddrOf(r.Context()).String(), Dialect: x.enc.Dialect.String(), Command: x.command,
-		User: x.user, Depot: x.depot, Primary: fault.Primary, Secondary: fault.Secondary, Took: f.now().Sub(x.start),
-		Denied: !x.proven,
-	})
+	if !x.noted || fault != (wire.Fault{}) {
+		f.depots.LogCall(x.line(r.Context(), fault))
+	}
 	f.log.LogAttrs(r.Context(), slog.LevelInfo, "depot call",
 		slog.String("req", e.ReqID), slog.String("face", "depot"),
 		slog.String("addr", httpauth.AddrOf(r.Context()).String()),

@@ -21,6 +21,10 @@ type exchange struct {
 	// proven tells that the caller knows the secret.
 	proven bool
 
+	// noted tells that the command that ran last wrote its line of the log
+	// with its change.
+	noted bool
+
 	// What the log says, and the code for a bad limit: of the command that ran
 	// last.
 	command  string
@@ -68,6 +72,7 @@ func (x *exchange) perform(ctx context.Context, call wire.Call, place int) (wire
 		return nil, wire.Fault{Primary: wire.InvalidCommand}
 	}
 	x.command, x.badLimit, x.user, x.depot, x.enc.Old = name, cmd.badLimit, "", 0, cmd.version == oldAlways
+	x.noted = false
 	fields, err := call.Fields()
 	if err != nil {
 		return nil, err
@@ -87,8 +92,15 @@ func (x *exchange) perform(ctx context.Context, call wire.Call, place int) (wire
 	if cmd.changes && !x.cfg.AllowReplay {
 		depotCall.Replay = x.replay(sent, place)
 	}
+	if cmd.changes && !x.cfg.NoLog {
+		depotCall.Log = func() gateway.DepotAPICall {
+			x.noted = true
+			return x.line(ctx, wire.Fault{})
+		}
+	}
 	result, err := cmd.run(ctx, x, p, depotCall)
 	if err != nil {
+		x.noted = false
 		return nil, err
 	}
 	return wire.Versioned(result, cmd.version != current), nil

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -398,5 +399,27 @@ func TestCallsAreKeptInTheStore(t *testing.T) {
 			c.Dialect == "std" && (c.Command != "" || c.Primary != -30002 || c.Secondary != 2) {
 			t.Errorf("call %+v", c)
 		}
+	}
+}
+
+// A crash forgets lines of the log that wait to be written, but none of a
+// change that was carried out.
+func TestLineOfAChangeIsWrittenWithIt(t *testing.T) {
+	r := newRigWith(t, gateway.Config{DepotLogFlush: time.Hour}, withDocuments(t))
+	r.call(string(vector(t, "td-getdepotdata.xml")))
+	r.call(string(vector(t, "td-setdepot-pretty.xml")))
+	r.call(string(vector(t, "td-createdepot.xml")))
+	r.call(strings.Replace(string(vector(t, "td-setdepot-pretty.xml")), ">17<", ">99<", 1)) // refused
+	calls, err := r.f.Gateway.Depots.CallLog(r.f.Operator(), time.Time{}, 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range calls {
+		got = append(got, fmt.Sprint(c.Command, " ", c.User, " ", c.Depot, " ", c.Primary, " ", c.Dialect))
+	}
+	slices.Sort(got)
+	if want := []string{"createdepot YourUserName 18 0 td", "setdepot YourUserName 17 0 td"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
