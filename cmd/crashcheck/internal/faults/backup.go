@@ -9,6 +9,7 @@ import (
 	"entrepot/cmd/crashcheck/internal/inspect"
 	"entrepot/cmd/crashcheck/internal/model"
 	"entrepot/cmd/crashcheck/internal/process"
+	"entrepot/cmd/crashcheck/internal/wire"
 )
 
 // backUp is C14: backups are made beside a gateway under load, the second into
@@ -28,16 +29,17 @@ func (b *bench) backUp(ctx context.Context) error {
 	b.result.Variant = fmt.Sprintf("%d backups into one directory", backups)
 	dir := filepath.Join(b.dir, "backup")
 	var before map[string]model.Set
+	var facts map[string][]string
 	for range backups {
-		b.fleet.Run(ctx, b.client, 15) // every request gets its answer
-		before = b.mark()
+		b.work(ctx, 15) // every request gets its answer
+		before, facts = b.mark(), b.crew.Mark()
 		if err := b.backUpUnderLoad(ctx, g, dir); err != nil {
 			return err
 		}
 		b.result.Points++
 	}
 	g.Kill()
-	return b.restore(ctx, dir, before)
+	return b.restore(ctx, dir, before, facts)
 }
 
 // mark begins to note which names are touched, and returns what is known of
@@ -71,7 +73,7 @@ func (b *bench) backUpUnderLoad(ctx context.Context, g *process.Gateway, dir str
 }
 
 // restore brings the backup back into an empty directory and inspects it.
-func (b *bench) restore(ctx context.Context, dir string, before map[string]model.Set) error {
+func (b *bench) restore(ctx context.Context, dir string, before map[string]model.Set, facts map[string][]string) error {
 	b.data = filepath.Join(b.dir, "restored")
 	if out, err := process.Command(ctx, b.options(), "restore", dir); err != nil {
 		b.report.Add("entrepot restore: %v: %.1000s", err, out)
@@ -83,8 +85,10 @@ func (b *bench) restore(ctx context.Context, dir string, before map[string]model
 		return ctx.Err()
 	}
 	defer g.Kill()
-	if err := b.client.Login(ctx); err != nil { // secrets are not part of a backup
-		b.report.Add("the restored gateway: %v", err)
+	for _, w := range []*wire.Client{b.client, b.keeper} {
+		if err := w.Login(ctx); err != nil { // secrets are not part of a backup
+			b.report.Add("the restored gateway: %v", err)
+		}
 	}
 	s := inspect.Look(ctx, b.client, b.fleet.Models(), b.report)
 	inspect.Depot(ctx, b.client, b.data, s, b.report)
@@ -102,6 +106,7 @@ func (b *bench) restore(ctx context.Context, dir string, before map[string]model
 			}
 		}
 	}
+	compared += b.crew.Untouched(ctx, b.eyes(), facts, b.report.Add)
 	if compared == 0 {
 		return fmt.Errorf("every one of %d names was touched during the backup: nothing was compared", len(before))
 	}

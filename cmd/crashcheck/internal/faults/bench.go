@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"entrepot/cmd/crashcheck/internal/facts"
 	"entrepot/cmd/crashcheck/internal/inspect"
 	"entrepot/cmd/crashcheck/internal/load"
 	"entrepot/cmd/crashcheck/internal/process"
@@ -33,6 +34,9 @@ type bench struct {
 	data    string // data directory of the gateway; may lie on a volume
 	fleet   *load.Fleet
 	client  *wire.Client
+	crew    *facts.Crew
+	keeper  *wire.Client // of the crew
+	quiet   bool         // the crew does not work
 	report  *inspect.Report
 	result  Result
 	traces  int
@@ -52,10 +56,24 @@ func newBench(cfg Config, fault string, seed uint64) (*bench, error) {
 	}
 	b := &bench{
 		cfg: cfg, seed: seed, dir: dir, data: filepath.Join(dir, "data"), report: &inspect.Report{},
-		client: wire.New(user, password), journal: f, notes: load.NewJournal(f),
+		client: wire.New(user, password), keeper: wire.New(facts.User, facts.Password), journal: f, notes: load.NewJournal(f),
 	}
+	if err := os.WriteFile(b.configPath(), []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	b.crew = facts.New(seed, b.notes)
 	b.recruit(load.Everything, 0)
 	return b, nil
+}
+
+// config switches on what the facts need and is off by itself.
+const config = "[dav]\nchunking = true\npartial_update = true\n"
+
+func (b *bench) configPath() string { return filepath.Join(b.dir, "entrepot.toml") }
+
+// eyes are what the crew sees the gateway with.
+func (b *bench) eyes() facts.Eyes {
+	return facts.Eyes{Own: b.keeper, Admin: b.client, Salt: func() (string, error) { return inspect.Salt(b.data) }}
 }
 
 // recruit makes the clients of the run anew.
@@ -79,7 +97,7 @@ func (b *bench) logPath() string { return filepath.Join(b.dir, "gateway.log") }
 func (b *bench) options(inject ...string) process.Options {
 	return process.Options{
 		Binary: b.cfg.Binary, Data: b.data, Scratch: filepath.Join(b.dir, "scratch"), Log: b.logPath(),
-		Password: password, Inject: inject, TraceLog: b.tracePath(),
+		Password: password, Config: b.configPath(), Inject: inject, TraceLog: b.tracePath(),
 	}
 }
 
@@ -99,7 +117,8 @@ func (b *bench) start(ctx context.Context) (*process.Gateway, error) {
 // use sends the requests to g from now on, with the token that there is.
 func (b *bench) use(g *process.Gateway) {
 	b.client.Close()
-	b.client = b.client.With(g.URL)
+	b.keeper.Close()
+	b.client, b.keeper = b.client.With(g.URL), b.keeper.With(g.URL)
 }
 
 // startBroken starts the gateway below strace, or without it when there is
@@ -133,12 +152,36 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.fleet.Setup(ctx, b.client); err != nil {
 		return err
 	}
-	b.fleet.Run(ctx, b.client, warmUp)
+	if err := b.crew.Setup(ctx, b.eyes()); err != nil {
+		return err
+	}
+	b.work(ctx, warmUp)
 	if b.seed%2 == 0 {
-		b.client.Close() // a server waits 5 s for connections that were never used
+		b.client.Close()
+		b.keeper.Close() // a server waits 5 s for connections that were never used
 		return g.Stop(10 * time.Second)
 	}
 	return nil
+}
+
+// work has all clients send until ctx ends or each has sent most requests (0:
+// no bound).
+func (b *bench) work(ctx context.Context, most int) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if !b.quiet {
+			b.crew.Run(ctx, b.eyes(), most)
+		}
+	}()
+	b.fleet.Run(ctx, b.client, most)
+	<-done
+}
+
+// unreadable tells all clients whether reads may fail for now.
+func (b *bench) unreadable(is bool) {
+	b.fleet.Unreadable(is)
+	b.crew.Blind(is)
 }
 
 // loadUntil drives the gateway until it is gone or the time is over, and tells
@@ -153,7 +196,7 @@ func (b *bench) loadUntil(ctx context.Context, g *process.Gateway, most time.Dur
 		case <-running.Done():
 		}
 	}()
-	b.fleet.Run(running, b.client, 0)
+	b.work(running, 0)
 	return !g.Alive()
 }
 
@@ -192,7 +235,7 @@ func (b *bench) sweep(ctx context.Context) {
 	if out := run("sweep", "--grace", "0s"); !strings.Contains(out, " 0 removed") && ctx.Err() == nil {
 		b.report.Add("a second sweep still finds something: %.1000s", out)
 	}
-	if left := inspect.Content(ctx, b.data, b.fleet.Models(), inline, 0, b.report); left > 0 && ctx.Err() == nil {
+	if left := inspect.Content(ctx, b.data, b.fleet.Models(), inline, b.crew.Files(), 0, b.report); left > 0 && ctx.Err() == nil {
 		b.report.Add("%d content files belong to no object after a sweep", left)
 	}
 }
@@ -209,6 +252,7 @@ func (b *bench) look(ctx context.Context, first bool) (inspect.Snapshot, error) 
 	defer g.Kill()
 	s := inspect.Look(ctx, b.client, b.fleet.Models(), b.report)
 	inspect.Depot(ctx, b.client, b.data, s, b.report)
+	s.Facts = b.crew.Look(ctx, b.eyes(), true, b.report.Add)
 	b.result.Checks++
 	if first {
 		for _, m := range b.fleet.Models() {
@@ -218,7 +262,7 @@ func (b *bench) look(ctx context.Context, first bool) (inspect.Snapshot, error) 
 		}
 		b.fleet.Settle(s.Folder)
 	}
-	b.result.Orphans = max(b.result.Orphans, inspect.Content(ctx, b.data, b.fleet.Models(), inline, time.Second, b.report))
+	b.result.Orphans = max(b.result.Orphans, inspect.Content(ctx, b.data, b.fleet.Models(), inline, b.crew.Files(), time.Second, b.report))
 	if !first {
 		b.locks(ctx)
 	}

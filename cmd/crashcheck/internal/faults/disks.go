@@ -215,7 +215,7 @@ func (b *bench) readOnly(ctx context.Context, readable bool, spoil func(context.
 		return err
 	}
 	defer g.Kill()
-	b.fleet.Unreadable(!readable)
+	b.unreadable(!readable)
 	spoiled := make(chan error, 1)
 	timer := time.AfterFunc(time.Duration(100+random(b.seed, "C5").IntN(400))*time.Millisecond, func() { spoiled <- spoil(ctx) })
 	b.loadUntil(ctx, g, 900*time.Millisecond)
@@ -238,7 +238,7 @@ func (b *bench) readOnly(ctx context.Context, readable bool, spoil func(context.
 		b.report.Add("on a read-only file system only %d of %d reads were served", served, tried)
 	}
 	g.Kill()
-	b.fleet.Unreadable(false)
+	b.unreadable(false)
 	if err := repair(); err != nil {
 		return err
 	}
@@ -354,6 +354,7 @@ func (b *bench) cut(ctx context.Context, c cutting) error {
 		return err
 	}
 	b.recruit(c.mix, 0)
+	b.quiet = c.mix == load.Files // its syncs would make the files durable
 	b.result.Variant = fmt.Sprintf("%s, keep %g, %s", p.kind, c.keep, p.options)
 	if c.first {
 		if err := b.cutFirstStart(ctx, c, p); err != nil {
@@ -407,7 +408,7 @@ func (b *bench) cutOnce(ctx context.Context, c cutting, p *powered, rng *rand.Ra
 	}
 	defer g.Kill()
 	if c.idle {
-		b.fleet.Run(ctx, b.client, 10+rng.IntN(30)) // every request gets its answer
+		b.work(ctx, 10+rng.IntN(30)) // every request gets its answer
 		p.disk.Cut(rng, c.keep)
 		b.result.Variant += ", cut at a pause"
 	} else {
@@ -459,7 +460,7 @@ func (b *bench) loadUntilCut(ctx context.Context, g *process.Gateway, disk *vola
 		case <-running.Done():
 		}
 	}()
-	b.fleet.Run(running, b.client, 0)
+	b.work(running, 0)
 	disk.CutAtWrite(0, nil, 0)
 }
 

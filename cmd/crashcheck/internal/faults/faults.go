@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"entrepot/cmd/crashcheck/internal/process"
+	"entrepot/cmd/crashcheck/internal/wire"
 )
 
 // Config is what all runs share.
@@ -100,14 +102,16 @@ func (f Fault) Run(ctx context.Context, cfg Config, seed uint64) (Result, error)
 	err = errors.Join(f.run(b, ctx), b.close(context.WithoutCancel(ctx)))
 	r := b.result
 	r.Fault, r.Seed, r.At = f.Name, seed, start.UTC().Truncate(time.Second)
-	r.Violations = append(b.report.All(), b.fleet.Violations()...)
+	r.Violations = slices.Concat(b.report.All(), b.fleet.Violations(), b.crew.Violations())
 	if f.Control {
 		r.Violations = b.judgeControl(r.Violations)
 	}
 	r.Outcomes = map[string]int{}
-	for _, counts := range b.fleet.Stats() {
-		for o, n := range counts {
-			r.Outcomes[string(o)] += n
+	for _, stats := range []map[string]map[wire.Outcome]int{b.fleet.Stats(), b.crew.Stats()} {
+		for _, counts := range stats {
+			for o, n := range counts {
+				r.Outcomes[string(o)] += n
+			}
 		}
 	}
 	r.Seconds = time.Since(start).Seconds()

@@ -30,6 +30,7 @@ import (
 type Snapshot struct {
 	Names   map[string]model.Seen // by container/object; absent names are left out
 	Folders map[string]bool       // of the drive, with their containers, without a slash at the end
+	Facts   map[string]string     // see the package facts; those that were as expected
 }
 
 // Folder tells whether the drive shows a folder.
@@ -269,7 +270,7 @@ func counters(ctx context.Context, w *wire.Client, listed map[string]wire.Entry,
 // Depot compares what the depot API counts with a snapshot. The secret that
 // its requests are signed with lies in the data directory.
 func Depot(ctx context.Context, w *wire.Client, data string, s Snapshot, report *Report) {
-	salt, err := os.ReadFile(filepath.Join(data, "secrets", "depot.salt"))
+	salt, err := Salt(data)
 	if err != nil {
 		report.Add("the depot API's secret: %v", err)
 		return
@@ -278,9 +279,15 @@ func Depot(ctx context.Context, w *wire.Client, data string, s Snapshot, report 
 	for _, seen := range s.Names {
 		bytes += seen.Size
 	}
-	if used, err := w.DepotUsed(ctx, strings.TrimSpace(string(salt))); err != nil || used != bytes {
+	if used, err := w.DepotUsed(ctx, salt); err != nil || used != bytes {
 		report.Add("the depot API counts %d bytes (%v), a recount gives %d", used, err, bytes)
 	}
+}
+
+// Salt returns the depot API's shared secret, which lies in the data directory.
+func Salt(data string) (string, error) {
+	salt, err := os.ReadFile(filepath.Join(data, "secrets", "depot.salt"))
+	return strings.TrimSpace(string(salt)), err
 }
 
 func expect(report *Report, what string, a wire.Answer, header string, want int64) {
@@ -299,6 +306,11 @@ func Same(before, after Snapshot, report *Report) {
 	for name := range after.Names {
 		if _, ok := before.Names[name]; !ok {
 			report.Add("a restart brought %s back", name)
+		}
+	}
+	for fact, text := range before.Facts {
+		if now, ok := after.Facts[fact]; ok && now != text {
+			report.Add("a restart changed %s from %q to %q", fact, text, now)
 		}
 	}
 	if !maps.Equal(before.Folders, after.Folders) {
@@ -330,8 +342,9 @@ func Files(data string) (kept, temporary int, err error) {
 // Content notes missing content files and leavings in the temporary area, and
 // returns how many files belong to no object any more: those wait for the
 // sweeper. It waits for the removal of what was released, at most patience,
-// and a quarter of it for files that only the sweeper removes.
-func Content(ctx context.Context, data string, models []*model.Model, inline int64, patience time.Duration, report *Report) (orphans int) {
+// and a quarter of it for files that only the sweeper removes. others is how
+// many files there are beside those of the models.
+func Content(ctx context.Context, data string, models []*model.Model, inline int64, others int, patience time.Duration, report *Report) (orphans int) {
 	referred := map[body.ID]bool{}
 	for _, m := range models {
 		for _, name := range m.Names() {
@@ -342,7 +355,7 @@ func Content(ctx context.Context, data string, models []*model.Model, inline int
 	}
 	for start := time.Now(); ; {
 		kept, temporary, err := Files(data)
-		orphans = kept - len(referred)
+		orphans = kept - len(referred) - others
 		if err == nil && orphans == 0 && temporary == 0 {
 			return 0
 		}
@@ -355,7 +368,7 @@ func Content(ctx context.Context, data string, models []*model.Model, inline int
 			case temporary > 0:
 				report.Add("%d unfinished files are in the temporary area", temporary)
 			case orphans < 0:
-				report.Add("%d content files are there for %d bodies", kept, len(referred))
+				report.Add("%d content files are there for %d bodies", kept, len(referred)+others)
 			}
 			return max(0, orphans)
 		}

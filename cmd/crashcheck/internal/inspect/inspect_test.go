@@ -300,7 +300,7 @@ func TestFilesLogAndScratchAreSearched(t *testing.T) {
 		t.Errorf("%d kept, %d temporary, %v", kept, temporary, err)
 	}
 	report := &inspect.Report{}
-	if inspect.Content(t.Context(), dir, nil, 0, 10*time.Millisecond, report); len(report.All()) != 1 {
+	if inspect.Content(t.Context(), dir, nil, 0, 0, 10*time.Millisecond, report); len(report.All()) != 1 {
 		t.Errorf("an unfinished file: %q", report.All())
 	}
 	log := filepath.Join(dir, "log")

@@ -181,7 +181,7 @@ func (c *client) note(op string, q wire.Request, to string, start time.Time, o w
 	if a.Err != nil {
 		r.Error = a.Err.Error()
 	}
-	c.cfg.Journal.add(r)
+	c.cfg.Journal.Add(r)
 }
 
 var errCut = errors.New("the client hung up")

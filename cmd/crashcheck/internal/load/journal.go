@@ -36,7 +36,8 @@ type Journal struct {
 // NewJournal returns a journal that writes to w.
 func NewJournal(w io.Writer) *Journal { return &Journal{out: bufio.NewWriter(w)} }
 
-func (j *Journal) add(r Record) {
+// Add keeps a request.
+func (j *Journal) Add(r Record) {
 	if j == nil {
 		return
 	}

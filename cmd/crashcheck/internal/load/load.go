@@ -6,8 +6,7 @@
 // requests as far as the answers are the same. Every answer is judged at once
 // against the client's model, and what cannot be is kept as a violation.
 //
-// Large-object manifests are not part of the mix: the gateway does not have
-// them yet.
+// What names and bodies cannot say is the subject of the package facts.
 package load
 
 import (

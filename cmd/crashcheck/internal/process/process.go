@@ -30,6 +30,7 @@ type Options struct {
 	Scratch  string // an empty directory: working directory, home and temporary files
 	Log      string // file that standard error is appended to
 	Password string // of the administrator, for a first start
+	Config   string // configuration file; none: no
 
 	// Inject are strace's inject expressions, such as
 	// "fsync:error=EIO:when=3"; none: no strace. TraceLog is where strace
@@ -56,6 +57,9 @@ func Start(ctx context.Context, opt Options) (*Gateway, error) {
 	}
 	defer log.Close()
 	args := append(opt.strace(), opt.Binary, "serve", "--data", opt.Data, "--listen", "127.0.0.1:0")
+	if opt.Config != "" {
+		args = append(args, "--config", opt.Config)
+	}
 	g := &Gateway{cmd: exec.Command(args[0], args[1:]...), ended: make(chan struct{})} //nolint:noctx // ends on its own terms
 	g.cmd.Dir, g.cmd.Stderr = opt.Scratch, log
 	g.cmd.Env = []string{

@@ -1,5 +1,6 @@
 // Package wire speaks to a gateway as its clients do: Swift's REST API with a
-// token, WebDAV with a password. It classifies answers into the three outcomes
+// token; WebDAV, DuraCloud and the administration with a password; the depot
+// API with a signature. It classifies answers into the three outcomes
 // that a checker can rely on.
 package wire
 
@@ -31,6 +32,8 @@ type Door string
 const (
 	Swift Door = "swift"
 	DAV   Door = "dav"
+	Dura  Door = "duracloud"
+	RPC   Door = "rpc" // administration and depot API; see Call and Depot
 )
 
 // bodyLimit bounds what is read of an answer that is kept in memory, in bytes.
@@ -98,10 +101,12 @@ type Request struct {
 	Method    string
 	Container string
 	Object    string
+	Path      string // escaped, in place of Door's path of Container and Object
 	Query     string
 	Header    map[string]string
 	Body      io.Reader
-	Size      int64 // of Body; a body that gives less breaks the connection
+	Size      int64  // of Body; a body that gives less breaks the connection
+	Password  string // of the user, where it is not the client's own
 }
 
 // An Answer is what came back, its body read and closed unless it is streamed.
@@ -139,8 +144,11 @@ func path(container, object string) string {
 
 // Target returns the path of a name behind a door.
 func (c *Client) Target(door Door, container, object string) string {
-	if door == DAV {
+	switch door {
+	case DAV:
 		return "/dav/" + path(container, object)
+	case Dura:
+		return "/durastore/" + path(container, object)
 	}
 	if container == "" {
 		return "/v1/AUTH_" + c.user
@@ -161,7 +169,10 @@ func (c *Client) Do(ctx context.Context, q Request) Answer {
 // Stream sends a request and hands status, headers and body of the answer
 // to read. What read returns is the error.
 func (c *Client) Stream(ctx context.Context, q Request, read func(int, http.Header, io.Reader) error) (int, http.Header, error) {
-	target := c.base + c.Target(q.Door, q.Container, q.Object)
+	target := c.base + q.Path
+	if q.Path == "" {
+		target += c.Target(q.Door, q.Container, q.Object)
+	}
 	if q.Query != "" {
 		target += "?" + q.Query
 	}
@@ -176,10 +187,13 @@ func (c *Client) Stream(ctx context.Context, q Request, read func(int, http.Head
 	for name, value := range q.Header {
 		r.Header.Set(name, value)
 	}
-	if q.Door == DAV {
-		r.SetBasicAuth(c.user, c.password)
-	} else {
+	switch {
+	case q.Door == Swift:
 		r.Header.Set("X-Auth-Token", c.token)
+	case q.Password != "":
+		r.SetBasicAuth(c.user, q.Password)
+	default:
+		r.SetBasicAuth(c.user, c.password)
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
