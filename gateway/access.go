@@ -98,6 +98,10 @@ func (s *scope) grant(p auth.Principal, ref Ref) error {
 	if s.readOnly {
 		s.access.Write, s.access.Make, s.access.Owner = false, false, false
 	}
+	if s.container.ReplicaOf != 0 && p.User != replicatorUser {
+		s.replica = s.access.Write || s.access.Make || s.access.Owner
+		s.access.Write, s.access.Make = false, false
+	}
 	return s.narrow(p, ref.Object)
 }
 
@@ -133,6 +137,9 @@ func (s *scope) mayList(p auth.Principal) error { return s.need(p, s.access.List
 func (s *scope) mayWrite(p auth.Principal) error {
 	if p.Scope != nil && p.Scope.ReadOnly {
 		return errReadOnly
+	}
+	if err := s.notReplica(); err != nil {
+		return err
 	}
 	return s.need(p, s.access.Write, true)
 }

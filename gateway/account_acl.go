@@ -86,6 +86,9 @@ func (a Access) or(b Access) Access {
 // mayMake refuses callers who neither own the container nor may make
 // containers of its account.
 func (s *scope) mayMake(p auth.Principal) error {
+	if err := s.notReplica(); err != nil {
+		return err
+	}
 	return s.need(p, s.access.Owner || s.access.Make, false)
 }
 

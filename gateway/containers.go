@@ -176,6 +176,7 @@ func (c *core) create(tx *store.Tx, p auth.Principal, ref Ref, id, depot uint64,
 	}
 	record := &store.Container{
 		ID: id, Account: ref.Account, Name: ref.Container, Depot: depot, Creator: p.User, Created: now,
+		Replicas: c.defaultReplicas(ref.Account, ref.Container),
 	}
 	if err := change.apply(record, now); err != nil {
 		return err

@@ -58,6 +58,8 @@ type Config struct {
 	// SpacesAtOnce is how many containers one transaction removes with their
 	// depot; default 10,000.
 	SpacesAtOnce int
+	// Replication says how containers are kept in further stores as well.
+	Replication ReplicationConfig
 }
 
 // DefaultVerifyEvery is how often containers are compared with their records.
@@ -92,6 +94,7 @@ func (c Config) withDefaults() Config {
 	if c.SpacesAtOnce <= 0 {
 		c.SpacesAtOnce = 10_000
 	}
+	c.Replication = c.Replication.withDefaults()
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
@@ -113,6 +116,7 @@ type Gateway struct {
 
 	Applications *Applications
 	Credentials  *Credentials
+	Replication  *Replication
 
 	core *core
 }
@@ -129,6 +133,8 @@ type core struct {
 	jobs      *jobs
 	calls     *callLog
 	uses      *uses
+
+	replicator *replicator
 }
 
 // hint remembers which container had a name and in which depot it was, so that
@@ -175,6 +181,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 	c.calls = startCallLog(ctx, c)
 	c.uses = startUses(ctx, c)
 	c.jobs = startJobs(ctx, c)
+	c.replicator = startReplicator(ctx, c)
 	return &Gateway{
 		Accounts:   &Accounts{core: c, noted: newNotes()},
 		Containers: &Containers{core: c},
@@ -186,6 +193,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 
 		Applications: &Applications{c},
 		Credentials:  &Credentials{c},
+		Replication:  &Replication{core: c},
 
 		core: c,
 	}, nil
@@ -193,6 +201,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 
 // Close writes down what is pending. It does not close the store.
 func (g *Gateway) Close() error {
+	g.core.replicator.close()
 	g.core.jobs.close()
 	g.core.traffic.close()
 	g.core.calls.close()

@@ -16,6 +16,7 @@ type scope struct {
 	hasDepot  bool
 	access    Access
 	readOnly  bool // the store takes no changes from the caller
+	replica   bool // of a container that the caller could change were it none
 
 	// way is the folder of a caller who is limited to one, where the scope
 	// was loaded for a name that leads there; wayOpen, that it may go on.

@@ -414,6 +414,9 @@ func (n *Snapshots) Rollback(ctx context.Context, ref Ref, name string) error {
 		if err != nil {
 			return err
 		}
+		if err := s.notReplica(); err != nil {
+			return err
+		}
 		list, err := n.shown(tx, &s, name)
 		if err != nil {
 			return err

@@ -223,6 +223,9 @@ func (s *Spaces) SetGrants(ctx context.Context, ref Ref, grants Grants) error {
 	now := s.now()
 	return s.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
 		found, err := s.again(tx, p, ref, &at)
+		if err == nil {
+			err = found.notReplica()
+		}
 		if err != nil {
 			return err
 		}

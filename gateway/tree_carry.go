@@ -9,7 +9,7 @@ import (
 	"entrepot/store"
 )
 
-// moveObjects moves the source's rows. Inside one container without snapshots a
+// moveObjects moves the source's rows. Inside one container without snapshots and replicas a
 // folder's rows are renamed by the engine; else each is written again.
 func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target string, objects []store.Object) error {
 	if err := checkLengths(objects, len(target)-len(n.path)); err != nil {
@@ -18,7 +18,7 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	if err := w.moveTwin(tx, s, n, d, target); err != nil {
 		return err
 	}
-	if s.container.ID == d.container.ID && n.kind != NodeFile && !s.container.HasSnapshots() && !s.keepsVersions() {
+	if s.container.ID == d.container.ID && n.kind != NodeFile && !s.container.HasSnapshots() && !s.keepsVersions() && len(s.container.Replicas) == 0 {
 		_, err := tx.MoveTree(s.container.ID, n.path, target, w.cfg.MaxTree)
 		return err
 	}

@@ -233,6 +233,9 @@ func (w *transfer) source(tx *store.Tx) (scope, node, error) {
 		err = errs.New("trees", errs.Conflict, "", "The container was replaced meanwhile.")
 	case w.move && w.src.Object == "":
 		if err = s.mayOwn(w.p); err == nil {
+			err = s.notReplica()
+		}
+		if err == nil {
 			err = keepSnapshots(&s)
 		}
 		if err == nil && !w.renames() {
@@ -263,7 +266,10 @@ func (w *transfer) destination(tx *store.Tx) (d scope, n node, ok bool, err erro
 	case !d.same(&w.to):
 		return d, node{}, false, errs.New("trees", errs.Conflict, "", "The container was replaced meanwhile.")
 	case w.dst.Object == "":
-		if err := d.mayOwn(w.p); err != nil {
+		if err = d.mayOwn(w.p); err == nil {
+			err = d.notReplica()
+		}
+		if err != nil {
 			return d, node{}, false, err
 		}
 		if err = keepSnapshots(&d); err == nil {

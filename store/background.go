@@ -225,7 +225,11 @@ func (tx *Tx) reapBatch(id uint64, now Stamp) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if page.Next != nil || len(locks) == reapBatch || moreProps {
+	morePending, err := tx.tx.DeleteRange(kv.Prefix(tablePending, u64(id)), reapBatch)
+	if err != nil {
+		return false, err
+	}
+	if page.Next != nil || len(locks) == reapBatch || moreProps || morePending {
 		return true, nil
 	}
 	if more, err := tx.reapHistory(id, now); err != nil || more {

@@ -33,7 +33,7 @@ func tableName(t kv.Table) string {
 		tableSnapshots: "snapshot", tableSamples: "sample", tableUsage: "usage", tableVersions: "version",
 		tableFormer: "former container", tableArchive: "archived journal", tableIntegrity: "integrity", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
-		tableDepotCalls: "depot call", tableParts: "parts of content",
+		tableDepotCalls: "depot call", tableParts: "parts of content", tablePending: "pending replication", tableReplicas: "replication",
 		tableThrottle: "wrong passwords", tableApplications: "application", tableAllowed: "allowed application",
 		tableCredentials: "application password", tableFreed: "given up name",
 	}
@@ -69,6 +69,12 @@ func (c *checker) needs(t kv.Table, row, value []byte) ([]need, error) {
 		return needsOfDepotUsers(t, row, value)
 	case tableReplay, tableReplayByTime:
 		return needsOfReplay(t, row, value)
+	case tablePending:
+		_, err := decodePending(row, value)
+		if err != nil {
+			return nil, err
+		}
+		return []need{containerOf(row)}, nil
 	case tableThrottle, tableApplications, tableAllowed, tableCredentials:
 		return needsOfApplications(t, row, value)
 	}
@@ -390,6 +396,8 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 		_, err = decodeIntegrity(value)
 	case tableArchive:
 		err = checkArchive(row, value)
+	case tableReplicas:
+		_, err = decodeReplica(row, value)
 	case tableDepotLog:
 		_, err = decodeDepotEntry(beID(row), beID(row[8:]), value)
 	case tableDepotCalls:

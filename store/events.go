@@ -22,6 +22,8 @@ const (
 	EventOrphan EventKind = "orphan" // content that no record named was removed
 	EventRepair EventKind = "repair" // a check changed something
 
+	EventReplica EventKind = "replication" // a replica cannot be brought in step, or was mended, kept or removed
+
 	EventStopped EventKind = "stopped" // a further volume of content takes nothing more
 )
 
@@ -128,6 +130,12 @@ func (s *Store) raise(ctx context.Context, kind EventKind, ref, text string) {
 	if err != nil {
 		s.opt.Logger.WarnContext(ctx, "keeping an event", "err", err)
 	}
+}
+
+// Notify logs and keeps an event about something that ref names. The same one is
+// kept once in an hour.
+func (s *Store) Notify(ctx context.Context, kind EventKind, ref, text string) {
+	s.raise(ctx, kind, ref, text)
 }
 
 // trimEvents drops old events.

@@ -284,8 +284,15 @@ type Container struct {
 	// MarkDeletions tells that deletions leave a marker in the archive; like
 	// Archive it is no part of the record.
 	MarkDeletions bool
-	TicketKey     string // signs what the gateway itself gives out; never shown
-	unknown       []byte
+	// Replicas are the numbers of the stores into which the container is
+	// replicated, ascending; ReplicasSet says that they were chosen for this
+	// container, not by default. ReplicaOf is the container of which this one
+	// is a replica, 0: none.
+	Replicas    []uint8
+	ReplicasSet bool
+	ReplicaOf   uint64
+	TicketKey   string // signs what the gateway itself gives out; never shown
+	unknown     []byte
 }
 
 func (c *Container) encode() []byte {
@@ -305,6 +312,7 @@ func (c *Container) encode() []byte {
 	w.Uint(11, c.Epoch)
 	w.Uint(12, c.Snapshot)
 	w.Uint(13, uint64(c.Versioning))
+	c.encodeReplicas(w)
 	w.String(40, c.TicketKey)
 	w.Raw(c.unknown)
 	return w.Finish()
@@ -347,7 +355,7 @@ func decodeContainer(id uint64, b []byte) (c Container, err error) {
 		case 40:
 			c.TicketKey = f.String()
 		default:
-			return false
+			return c.decodeReplicas(&f)
 		}
 		return true
 	})
@@ -401,6 +409,7 @@ type Object struct {
 	// Progress is, in the marker of an upload in pieces, how far the digests
 	// of the pieces have come; nil: nothing was computed.
 	Progress *Progress
+	Origin   Origin // of the row of a replica; zero for others
 	unknown  []byte
 }
 
@@ -427,6 +436,8 @@ func (o *Object) encode() []byte {
 	if o.Progress != nil {
 		w.Bytes(tagProgress, o.Progress.encode())
 	}
+	w.Uint(tagOrigin, o.Origin.Container)
+	w.Int(tagOriginAt, int64(o.Origin.Timestamp))
 	w.Raw(o.unknown)
 	return w.Finish()
 }
@@ -574,6 +585,10 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 			o.Item = f.Bool()
 		case 31:
 			o.ReadersOf = f.Num
+		case tagOrigin:
+			o.Origin.Container = f.Num
+		case tagOriginAt:
+			o.Origin.Timestamp = Stamp(f.Int())
 		default:
 			return o.Content.field(&f) || o.decodeChunked(&f) || o.decodeSpecial(&f) || o.decodeProgress(&f)
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"entrepot/store/blob"
 	"entrepot/store/kv"
@@ -58,8 +59,10 @@ const (
 	tableArchive   kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
 	tableIntegrity kv.Table = 62 // id → Integrity; how the last comparison with the records ended
 
-	tableUsage kv.Table = 75 // account · month id → MonthUsage; what containers held day by day, those that are gone included
-	tableParts kv.Table = 65 // list offset → parts of content, see parts.go; offset is that of their first byte
+	tableUsage    kv.Table = 75 // account · month id → MonthUsage; what containers held day by day, those that are gone included
+	tableParts    kv.Table = 65 // list offset → parts of content, see parts.go; offset is that of their first byte
+	tablePending  kv.Table = 70 // id store name → Pending; what is to be brought in step in that store; no name: the container's settings
+	tableReplicas kv.Table = 71 // id store → Replica; how the replication of a container into that store stands
 
 	tableThrottle     kv.Table = 33 // counter → Strike; what was counted about wrong passwords
 	tableApplications kv.Table = 34 // application → Application
@@ -264,6 +267,10 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	meta (name)              one sequence; "administrators": that there is one;
 //	                         "sampled": what containers held each day
 //	replay (digest)          that a signed request came already
+//	replica (id, store)      how the replication of a container stands; who takes
+//	                         it holds the container's lock shared. What is
+//	                         pending for a name is guarded by the lock of that
+//	                         name, for the settings by that of the container
 //
 // A writer of an object also holds the shared locks of the names of its
 // ancestors without their slash: so "a" and "a/b" cannot both be made by
@@ -394,6 +401,8 @@ func Covers(held []Guard, k kv.Key) bool {
 		id := k.Row[:8:8]
 		return has(kv.Key{Table: tableObjects, Row: append(id, name...)}) ||
 			has(kv.Key{Table: tableObjects, Row: append(id, bytes.TrimSuffix(name, []byte{'/'})...)})
+	case tablePending, tableReplicas:
+		return coversReplica(held, k)
 	case tableLockOf:
 		return anyOf(tableContainers)
 	case tableUsage:
@@ -418,4 +427,16 @@ func Covers(held []Guard, k kv.Key) bool {
 		return has(k) || anyOf(tableApplications)
 	}
 	return has(k)
+}
+
+// coversReplica is Covers of what belongs to the replication of a container.
+func coversReplica(held []Guard, k kv.Key) bool {
+	container := containerKey(beID(k.Row))
+	if k.Table == tablePending && len(k.Row) > 9 {
+		return Covers(held, key(tableObjects, append(bytes.Clone(container.Row), k.Row[9:]...)))
+	}
+	// Who changes a depot writes the records of its containers.
+	return Covers(held, container) || slices.ContainsFunc(held, func(l Guard) bool {
+		return !l.Shared && l.Key.Table == k.Table && bytes.Equal(l.Key.Row, k.Row)
+	})
 }

@@ -76,6 +76,7 @@ type Store struct {
 	volumes  stoppedVolumes        // why writing of further volumes has
 	release  chan struct{}         // a blob was queued for removal
 	leaving  chan struct{}         // an account was marked as deleted
+	changed  chan struct{}         // something is to be carried to another store
 	removal  sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
 	inFlight inFlight              // uploads whose blobs no record names yet
 	bad      badSet
@@ -116,7 +117,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	if opt.InlineLimit > MaxInlineLimit {
 		return nil, fmt.Errorf("store: inline limit %d is above %d", opt.InlineLimit, MaxInlineLimit)
 	}
-	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1), leaving: make(chan struct{}, 1)}
+	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1), leaving: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	s.clock.wall = opt.Now
 	s.inFlight.ids, s.recent.seen = make(map[blob.ID]int), make(map[string]Stamp)
 	s.random.Reader = opt.Rand
@@ -264,19 +265,20 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 	if err := s.Stopped(); err != nil {
 		return err
 	}
-	var released, left bool
+	var released, left, changed bool
+	at := s.Now()
 	var seed [16]byte
 	if err := s.fill(seed[:]); err != nil {
 		return err
 	}
 	err := s.engine.Update(ctx, mergeGuards(locks), func(t kv.Tx) error {
 		numbers := rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:]))
-		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t, numbers: numbers}
+		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t, numbers: numbers, at: at}
 		err := fn(tx)
 		if err == nil {
 			err = tx.failed
 		}
-		released, left = tx.released, tx.left
+		released, left, changed = tx.released, tx.left, tx.changed
 		return err
 	})
 	if err == nil && released {
@@ -284,6 +286,9 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 	}
 	if err == nil && left {
 		wake(s.leaving)
+	}
+	if err == nil && changed {
+		wake(s.changed)
 	}
 	s.notice(ctx, err)
 	return s.writeFailed(fail("store.Update", err))

@@ -16,6 +16,8 @@ type Tx struct {
 	tx       kv.Tx
 	released bool // a blob was queued for removal
 	left     bool // an account was marked as deleted
+	changed  bool // something is to be carried to another store
+	at       Stamp
 	numbers  *rand.PCG
 	failed   error // of a read inside a method that writes
 }
@@ -108,7 +110,10 @@ func (tx *Tx) CreateContainer(c *Container) {
 }
 
 // PutContainer writes a container's record.
-func (tx *Tx) PutContainer(c *Container) { tx.tx.Put(containerKey(c.ID), c.encode()) }
+func (tx *Tx) PutContainer(c *Container) {
+	tx.tx.Put(containerKey(c.ID), c.encode())
+	tx.pending(c, "")
+}
 
 // RenameContainer gives a container another name in its account. The caller
 // made sure that the name is free.
@@ -142,6 +147,7 @@ func (tx *Tx) DetachContainer(c *Container, now Stamp) error {
 	tx.tx.Put(queueKey(queueReap, now, u64(c.ID)), nil)
 	tx.tx.Put(formerKey(c.Account, c.Name, c.ID), u64(uint64(now)))
 	tx.released = true
+	tx.changed = tx.changed || len(c.Replicas) > 0
 	return nil
 }
 
@@ -166,6 +172,7 @@ func (tx *Tx) PutObject(c *Container, old, o *Object, now Stamp) {
 	tx.expiry(c.ID, old, o)
 	tx.countMarkers(c.ID, o.marks()-old.marks())
 	tx.count(c, objects, bytes)
+	tx.pending(c, o.Name)
 }
 
 // PutInline writes content that lives in the engine. The row of a fresh blob
@@ -188,6 +195,7 @@ func (tx *Tx) take(c *Container, o *Object) {
 	tx.expiry(c.ID, o, nil)
 	tx.countMarkers(c.ID, -o.marks())
 	tx.count(c, -1, -o.Content.Size)
+	tx.pending(c, o.Name)
 }
 
 // MoveRow moves an object of container c to container d, the same or another:
@@ -287,7 +295,8 @@ func (tx *Tx) MarkClash(id uint64) { tx.tx.Add(counterKey(CountContainerClashes,
 
 // MoveTree renames everything below one folder of a container to another:
 // objects, dead properties; content is not touched. Both prefixes end in a
-// slash; nothing may be below to. More than max objects: kv.ErrTooMany.
+// slash; nothing may be below to. More than max objects: kv.ErrTooMany. What is
+// replicated is not moved so: nobody would be told of the names.
 func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err error) {
 	moved, err = tx.tx.MovePrefix(tableObjects, in(id, from), in(id, to), max)
 	if err != nil {

@@ -239,6 +239,7 @@ func (tx *Tx) RestoreVersion(c *Container, current, o *Object, at Stamp) {
 	tx.expiry(c.ID, nil, o)
 	tx.countMarkers(c.ID, o.marks())
 	tx.count(c, 1, o.Content.Size)
+	tx.pending(c, o.Name)
 }
 
 // Version reads one version of an object that is not its current row.

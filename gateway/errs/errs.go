@@ -119,6 +119,7 @@ const (
 	NotActivated   Reason = "login not activated" // Forbidden: the login is disabled or has no password yet
 	CrossSite      Reason = "cross-site"          // Forbidden: ambient credentials from a foreign page
 	BadAddress     Reason = "address not allowed" // Forbidden: outside an allow-list
+	IsReplica      Reason = "is a replica"        // Forbidden: only replication writes there
 	PlainHTTP      Reason = "plain http"          // Forbidden: credentials over plain HTTP where not allowed
 
 	NoApplication      Reason = "no application"            // NotFound
