@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strings"
+	"sync"
 
 	"entrepot/store/kv"
 )
@@ -96,14 +97,18 @@ func newScanner(t kv.Table, base []byte, q Query) scanner {
 // rows is reached.
 func (s *scanner) each(v *View, take func(name string, item *kv.Item) (taken bool, err error)) error {
 	left := s.query.Limit
+	memory := v.memory.get()
+	defer v.memory.put(memory)
 	for left > 0 {
 		if s.r.To != nil && bytes.Compare(s.r.From, s.r.To) >= 0 {
 			return nil
 		}
+		s.r.Into = *memory
 		page, err := v.r.Scan(s.r, min(left, v.maxScan()))
 		if err != nil {
 			return err
 		}
+		*memory = page.Items
 		s.page(page.Items)
 		for i := range page.Items {
 			item := &page.Items[i]
@@ -128,6 +133,31 @@ func (s *scanner) each(v *View, take func(name string, item *kv.Item) (taken boo
 }
 
 func (v *View) maxScan() int { return 10_000 }
+
+// itemMemory is memory that pages of rows are read into, one after another. The
+// nil one keeps none.
+type itemMemory struct{ pool sync.Pool }
+
+// get returns memory that nobody else uses until put.
+func (m *itemMemory) get() *[]kv.Item {
+	if m != nil {
+		if items, ok := m.pool.Get().(*[]kv.Item); ok {
+			return items
+		}
+	}
+	return new([]kv.Item)
+}
+
+// put gives memory back that nothing refers to any more.
+func (m *itemMemory) put(items *[]kv.Item) {
+	if m == nil {
+		return
+	}
+	*items = (*items)[:cap(*items)]
+	clear(*items)
+	*items = (*items)[:0]
+	m.pool.Put(items)
+}
 
 // Objects lists a container's names. Expired objects are left out.
 func (v *View) Objects(id uint64, q Query) ([]Listed, error) {

@@ -80,6 +80,7 @@ type Store struct {
 	removal  sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
 	inFlight inFlight              // uploads whose blobs no record names yet
 	bad      badSet
+	memory   itemMemory
 	recent   recentEvents
 	pins     pins // lists of parts that are being read
 
@@ -251,11 +252,14 @@ func (s *Store) fill(b []byte) error {
 // not call the Store.
 func (s *Store) View(ctx context.Context, fn func(*View) error) error {
 	err := s.engine.View(ctx, func(r kv.Reader) error {
-		return fn(&View{r: r, bad: &s.bad})
+		return fn(s.view(r))
 	})
 	s.notice(ctx, err)
 	return fail("store.View", err)
 }
+
+// view returns the View of what r reads.
+func (s *Store) view(r kv.Reader) *View { return &View{r: r, bad: &s.bad, memory: &s.memory} }
 
 // Update runs fn in one durable transaction that is serial with every
 // transaction holding a conflicting lock. fn may run several times: it sets
@@ -273,7 +277,7 @@ func (s *Store) Update(ctx context.Context, locks []Guard, fn func(*Tx) error) e
 	}
 	err := s.engine.Update(ctx, mergeGuards(locks), func(t kv.Tx) error {
 		numbers := rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:]))
-		tx := &Tx{View: View{r: t, bad: &s.bad}, tx: t, numbers: numbers, at: at}
+		tx := &Tx{View: *s.view(t), tx: t, numbers: numbers, at: at}
 		err := fn(tx)
 		if err == nil {
 			err = tx.failed

@@ -34,7 +34,7 @@ func (s *Store) VerifyPage(ctx context.Context, container uint64, marker string,
 	var verified []Stamp
 	err = s.engine.View(ctx, func(r kv.Reader) error {
 		claims, verified, next = nil, nil, ""
-		v := &View{r: r, bad: &s.bad}
+		v := s.view(r)
 		objects, err := v.Records(container, Query{Marker: marker, Limit: limit})
 		if err != nil {
 			return err

@@ -13,6 +13,8 @@ import (
 type View struct {
 	r   kv.Reader
 	bad *badSet // content that is not to be served
+
+	memory *itemMemory
 }
 
 // A Batch reads several records in one round trip: call its methods, which

@@ -89,6 +89,7 @@ type Face struct {
 	bearing http.Handler // with tokens only
 	methods map[string]method
 	buffers sync.Pool // of *[]byte
+	nodes   sync.Pool // of *[]gateway.Node
 	// compressors are gzip writers that are not in use.
 	compressors sync.Pool
 }

@@ -24,28 +24,23 @@ func (f *Face) index(q *request, node gateway.Node) error {
 	answer := f.listing(q, http.StatusOK)
 	defer answer.close()
 	out := appendIndexHead(nil, &node)
-	opt := gateway.ListTree{Limit: pageNodes}
-	for {
-		page, err := f.trees.List(q.ctx(), node.Ref, opt)
-		if err != nil {
-			return abortIf(answer.sent, err)
+	err := f.members(q.ctx(), node.Ref, gateway.ListTree{}, func(nodes []gateway.Node, last bool) error {
+		for i := range nodes {
+			out = appendIndexRow(out, &nodes[i])
 		}
-		for i := range page.Nodes {
-			out = appendIndexRow(out, &page.Nodes[i])
-		}
-		opt.After, opt.Into = page.Next, page.Nodes
-		last := page.Next == gateway.Ref{}
 		if last {
 			out = append(out, "</ul></body></html>\n"...)
 		}
 		if err := answer.page(out, last); err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		if last {
-			return nil
-		}
 		out = out[:0]
+		return nil
+	})
+	if err != nil {
+		return abortIf(answer.sent, err)
 	}
+	return nil
 }
 
 func appendIndexHead(out []byte, n *gateway.Node) []byte {

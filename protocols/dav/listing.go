@@ -1,11 +1,13 @@
 package dav
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
 	"github.com/klauspost/compress/gzip"
 
+	"entrepot/gateway"
 	"entrepot/protocols/internal/httpkit"
 )
 
@@ -75,6 +77,38 @@ func (l *listing) close() {
 	if l.gz != nil {
 		l.face.compressors.Put(l.gz)
 		l.gz = nil
+	}
+}
+
+// pageNodes is how many members one look into the store yields. Between two
+// looks nothing is held, however slow the client reads.
+const pageNodes = 1_000
+
+// members calls take for the members of a folder, page by page. The nodes die
+// with the call; its error, or one of the gateway's, ends the walk.
+func (f *Face) members(ctx context.Context, ref gateway.Ref, opt gateway.ListTree, take func(nodes []gateway.Node, last bool) error) error {
+	memory, ok := f.nodes.Get().(*[]gateway.Node)
+	if !ok {
+		memory = new([]gateway.Node)
+	}
+	defer func() {
+		clear((*memory)[:cap(*memory)])
+		f.nodes.Put(memory)
+	}()
+	for opt.Limit = pageNodes; ; {
+		opt.Into = *memory
+		page, err := f.trees.List(ctx, ref, opt)
+		if err != nil {
+			return err
+		}
+		if cap(page.Nodes) > cap(*memory) {
+			*memory = page.Nodes
+		}
+		last := page.Next == gateway.Ref{}
+		if err := take(page.Nodes, last); err != nil || last {
+			return err
+		}
+		opt.After = page.Next
 	}
 }
 

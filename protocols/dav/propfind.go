@@ -7,10 +7,6 @@ import (
 	"entrepot/gateway/errs"
 )
 
-// pageNodes is how many members one look into the store yields. Between two
-// looks nothing is held, however slow the client reads.
-const pageNodes = 1_000
-
 // propfind serves PROPFIND (RFC 4918 section 9.1).
 func (f *Face) propfind(q *request) error {
 	root, err := readXML(q.r, f.cfg.MaxXMLBytes)
@@ -95,26 +91,24 @@ func (f *Face) list(v *view, node *gateway.Node, reach depth, noroot bool) error
 	answer := f.listing(v.req, http.StatusMultiStatus)
 	defer answer.close()
 	v.req.w.Header().Set("Content-Type", xmlType)
-	opt := gateway.ListTree{Limit: pageNodes, Recursive: reach == depthInfinity, Parts: v.parts()}
-	for more := reach != depthZero; more; {
-		page, err := f.trees.List(v.ctx(), node.Ref, opt)
-		if err != nil {
-			return abortIf(answer.sent, err)
+	opt := gateway.ListTree{Recursive: reach == depthInfinity, Parts: v.parts()}
+	page := func(nodes []gateway.Node, last bool) error {
+		for i := range nodes {
+			out = v.appendResponse(out, &nodes[i])
 		}
-		for i := range page.Nodes {
-			out = v.appendResponse(out, &page.Nodes[i])
-		}
-		if v.err != nil {
-			return abortIf(answer.sent, v.err)
-		}
-		opt.After, opt.Into = page.Next, page.Nodes
-		if more = page.Next != (gateway.Ref{}); !more {
-			break
+		if v.err != nil || last {
+			return v.err
 		}
 		if err := answer.page(out, false); err != nil {
 			panic(http.ErrAbortHandler)
 		}
 		out = out[:0]
+		return nil
+	}
+	if reach != depthZero {
+		if err := f.members(v.ctx(), node.Ref, opt, page); err != nil {
+			return abortIf(answer.sent, err)
+		}
 	}
 	if v.err != nil {
 		return v.err

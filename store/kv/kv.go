@@ -50,6 +50,10 @@ type Range struct {
 	// run, so its cost does not depend on the run's length.
 	Delimiter []byte
 	Skip      int
+
+	// Into is memory that the page's Items may lie in, such as those of a page
+	// that is no longer used. Engines may take no notice of it.
+	Into []Item
 }
 
 // An Item is one row of a Page, or one rolled-up run of rows.

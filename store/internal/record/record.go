@@ -204,23 +204,36 @@ func (c *Cursor) Next() bool {
 	if len(c.rest) == 0 || c.err != nil {
 		return false
 	}
-	head, n := binary.Uvarint(c.rest)
-	if n <= 0 || head>>1 > 1<<31 {
+	head, rest, ok := number(c.rest)
+	if !ok || head>>1 > 1<<31 {
 		return c.fail("tag")
 	}
-	v, m := binary.Uvarint(c.rest[n:])
-	if m <= 0 {
+	v, rest, ok := number(rest)
+	if !ok {
 		return c.fail("number")
 	}
-	c.Tag, c.Num, c.Bytes = uint32(head>>1), v, nil
-	c.rest = c.rest[n+m:]
-	if head&1 == wireBytes {
-		if v > uint64(len(c.rest)) {
-			return c.fail("length")
-		}
-		c.Num, c.Bytes, c.rest = 0, c.rest[:v:v], c.rest[v:]
+	c.Tag = uint32(head >> 1)
+	if head&1 != wireBytes {
+		c.Num, c.Bytes, c.rest = v, nil, rest
+		return true
 	}
+	if v > uint64(len(rest)) {
+		return c.fail("length")
+	}
+	c.Num, c.Bytes, c.rest = 0, rest[:v:v], rest[v:]
 	return true
+}
+
+// number takes a varint off b. Those of one byte are the most by far.
+func number(b []byte) (v uint64, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), b[1:], true
+	}
+	v, n := binary.Uvarint(b)
+	if n <= 0 {
+		return 0, nil, false
+	}
+	return v, b[n:], true
 }
 
 func (c *Cursor) fail(what string) bool {

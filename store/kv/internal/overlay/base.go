@@ -81,7 +81,10 @@ func scan(base Base, r kv.Range, limit int, limits kv.Limits) (kv.Page, error) {
 	}
 	s := scanner{c: base.Cursor(r.Table), r: r}
 	row, value, err := s.start()
-	items := make([]kv.Item, 0, min(limit, firstItems))
+	items := r.Into[:0]
+	if cap(items) == 0 {
+		items = make([]kv.Item, 0, min(limit, firstItems))
+	}
 	for row != nil && err == nil {
 		if len(items) == limit {
 			return kv.Page{Items: items, Next: s.resume(items[limit-1], row)}, nil
