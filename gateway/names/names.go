@@ -179,24 +179,29 @@ func inXML(s string) bool {
 // characters that XML can carry, and no path element that is empty, "." or
 // "..". A folder's trailing slash is allowed.
 func OnDrive(name string) bool {
-	if name == "/" || !inXML(name) {
-		return false
-	}
-	name = strings.TrimSuffix(name, "/")
-	for name != "" {
-		var element string
-		var more bool
-		element, name, more = strings.Cut(name, "/")
-		if element == "" || element == "." || element == ".." || more && name == "" {
+	begin, ascii := 0, true // of the element
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c < 0x20 || c == 0x7f:
 			return false
+		case c >= 0x80:
+			ascii = false
+		case c == '/':
+			if i == begin || dots(name[begin:i]) {
+				return false
+			}
+			begin = i + 1
 		}
 	}
-	return true
+	return !dots(name[begin:]) && (ascii || inXML(name))
 }
+
+// dots tells whether a path element means another folder.
+func dots(element string) bool { return element == "." || element == ".." }
 
 // DriveName tells whether a container's name can stand in a drive's path.
 func DriveName(name string) bool {
-	return name != "." && name != ".." && inXML(name)
+	return !dots(name) && inXML(name)
 }
 
 // Parent returns the folder that holds a name, with its slash; "" for a name
