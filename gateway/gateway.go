@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -135,6 +136,7 @@ type core struct {
 	uses      *uses
 
 	replicator *replicator
+	summing    sync.Map // uploads in pieces whose digests somebody brings up to date, by their folder
 }
 
 // hint remembers which container had a name and in which depot it was, so that

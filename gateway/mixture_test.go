@@ -162,6 +162,36 @@ func (m *mixture) transfer(t *rapid.T) {
 	}
 }
 
+// assemble makes a file of pieces that are put in any order, some of them by
+// copies of what is there.
+func (m *mixture) assemble(t *rapid.T) {
+	at := m.ref(t)
+	at.Object = strings.TrimSuffix(at.Object, "/")
+	if rapid.IntRange(0, 9).Draw(t, "into the uploads") == 0 {
+		at.Container = gateway.UploadsContainer
+	}
+	m.tell(t, "begin", m.g.Objects.BeginUpload(m.w.ctx, "u"))
+	for _, n := range rapid.Permutation([]int{1, 2, 3}).Draw(t, "order") {
+		name := fmt.Sprint(n)
+		if rapid.IntRange(0, 5).Draw(t, "copied piece") == 0 {
+			_, _, err := m.g.Objects.Copy(m.w.ctx, m.ref(t), ref(gateway.UploadsContainer, "tester/u/"+name), gateway.CopyOptions{Manifest: true, Link: true})
+			m.tell(t, "copy a piece", err)
+			continue
+		}
+		_, err := m.g.Objects.PutPiece(m.w.ctx, "u", name, strings.NewReader(m.body(t)), gateway.PutOptions{Size: -1})
+		m.tell(t, "put a piece", err)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "later") == 0 {
+		return
+	}
+	_, err := m.g.Objects.Assemble(m.w.ctx, "u", at, -1, gateway.PutOptions{})
+	m.tell(t, "assemble "+at.String(), err)
+	if err == nil {
+		_, err := m.w.read(at.Container, at.Object)
+		m.tell(t, "read "+at.String(), err)
+	}
+}
+
 // version is one of the versions of an object, or none.
 func (m *mixture) version(t *rapid.T, of gateway.Ref) string {
 	_, list, err := m.g.Objects.ListVersions(m.w.ctx, ref(of.Container, ""), gateway.VersionOptions{
@@ -193,6 +223,9 @@ func (m *mixture) past(t *rapid.T) {
 
 func (m *mixture) snapshot(t *rapid.T) {
 	c, name := m.container(t), rapid.SampledFrom([]string{"s1", "s2"}).Draw(t, "snapshot")
+	if rapid.IntRange(0, 5).Draw(t, "of uploads") == 0 {
+		c = gateway.UploadsContainer
+	}
 	var err error
 	switch rapid.IntRange(0, 4).Draw(t, "do") {
 	case 0, 1:
@@ -210,6 +243,9 @@ func (m *mixture) snapshot(t *rapid.T) {
 // mode changes how a container keeps versions.
 func (m *mixture) mode(t *rapid.T) {
 	c, on := m.container(t), rapid.Bool().Draw(t, "versioned")
+	if rapid.IntRange(0, 5).Draw(t, "of uploads") == 0 {
+		c = gateway.UploadsContainer
+	}
 	change := gateway.ContainerChange{Versioned: &on}
 	switch rapid.IntRange(0, 3).Draw(t, "archive") {
 	case 0:
@@ -249,7 +285,7 @@ func (m *mixture) removeAll(t *rapid.T) {
 func (m *mixture) play(t *rapid.T, tb testing.TB) {
 	t.Repeat(map[string]func(*rapid.T){
 		"put": m.put, "put again": m.put, "special": m.putSpecial, "chunked": m.putChunked, "change": m.change, "change more": m.change,
-		"copy": m.copy, "transfer": m.transfer, "transfer more": m.transfer, "past": m.past, "snapshot": m.snapshot, "mode": m.mode, "pass": m.pass,
+		"copy": m.copy, "transfer": m.transfer, "transfer more": m.transfer, "assemble": m.assemble, "past": m.past, "snapshot": m.snapshot, "mode": m.mode, "pass": m.pass,
 	})
 	sound(t, tb, m.Store)
 	m.removeAll(t)

@@ -232,6 +232,8 @@ type PutOptions struct {
 	// readersOf is store.Object.ReadersOf.
 	readersOf uint64
 	source    string // see put
+	// sum goes on over the body where that is a piece of an upload; nil: none.
+	sum *pieceSum
 }
 
 // MaxItemProperties bounds the properties of an item in bytes: names and

@@ -43,6 +43,9 @@ type put struct {
 	joins                      *node          // the chunked file that a plain one is to replace; nil: none
 	overChunks                 bool           // it does replace one
 	source                     string         // of a copy within an account: that object, for the audit
+	inPieces                   bool           // the content is that of several objects, each below the limit of size
+	freed                      freed          // what goes in the same transaction
+	also                       []store.Guard  // what the transaction locks besides
 }
 
 // Put stores body under ref and makes it visible in one step: readers see the
@@ -76,17 +79,26 @@ func (o *Objects) put(ctx context.Context, ref Ref, body io.Reader, opt PutOptio
 	up := o.store.NewUploadIn(ctx, volumeOf(ref.Account), algorithms(opt.Digests)...)
 	defer up.Close()
 	body, received := w.watchManifest(body)
+	if opt.sum != nil {
+		up.Also(opt.sum.digest)
+	}
 	if err := w.receive(up, body); err != nil {
 		return PutResult{}, err
 	}
 	received()
+	if err := opt.sum.received(); err != nil {
+		return PutResult{}, err
+	}
 	content, err := up.Finish()
 	if err != nil {
 		return PutResult{}, err
 	}
 	// The content is complete: a client that goes away now does not undo it.
 	ctx = context.WithoutCancel(ctx)
-	attach := func(tx *store.Tx) { up.Attach(tx, content) }
+	attach := func(tx *store.Tx, content *store.Content) error {
+		up.Attach(tx, *content)
+		return nil
+	}
 	result, err := w.commit(ctx, content, attach)
 	if guessed && errors.Is(err, errMoved) {
 		if release, err = w.prepare(ctx); err != nil {
@@ -161,7 +173,7 @@ func (w *put) checkArguments(ctx context.Context) error {
 	if err := checkObjectRef(w.ref); err != nil {
 		return err
 	}
-	if w.opt.Size > w.cfg.MaxObject {
+	if w.opt.Size > w.cfg.MaxObject && !w.inPieces {
 		return errs.New("objects.Put", errs.TooLarge, "", "Your request is too large.")
 	}
 	if !w.opt.Item {
@@ -295,6 +307,7 @@ func (w *put) judgeQuota(v *store.View, size int64, exclusive bool) error {
 	}
 	usage.depotBytes += w.othersDepot
 	usage.accountBytes += w.othersAccount
+	w.freed.from(&usage, &w.scope.container)
 	w.usage = usage
 	return w.scope.fits(usage, w.growth(max(size, 0)), objects, exclusive)
 }
@@ -302,6 +315,7 @@ func (w *put) judgeQuota(v *store.View, size int64, exclusive bool) error {
 // growth is by how many bytes container and account grow.
 func (w *put) growth(size int64) growth {
 	g := growth{size, size}
+	w.freed.take(&g, &w.scope.container)
 	if w.row == nil {
 		return g
 	}
@@ -364,10 +378,15 @@ func (w *put) receive(up *store.Upload, body io.Reader) error {
 	}
 	for _, d := range w.opt.Digests {
 		if sum := up.Sum(d.Algorithm); sum != "" && sum != d.Sum {
-			return errs.New("objects.Put", errs.Mismatch, "", "The "+d.Algorithm+" digest of the content differs.")
+			return mismatch(d.Algorithm)
 		}
 	}
 	return nil
+}
+
+// mismatch is the error of content that has another digest than was promised.
+func mismatch(algorithm string) error {
+	return errs.New("objects.Put", errs.Mismatch, "", "The "+algorithm+" digest of the content differs.")
 }
 
 // limit is how many bytes the body may have, and the error of one that has
@@ -386,8 +405,9 @@ func (w *put) limit() (int64, error) {
 	return limit, err
 }
 
-// commit writes the record that names the content.
-func (w *put) commit(ctx context.Context, content store.Content, attach func(*store.Tx)) (PutResult, error) {
+// commit writes the record that names the content; attach puts that where the
+// record finds it.
+func (w *put) commit(ctx context.Context, content store.Content, attach func(*store.Tx, *store.Content) error) (PutResult, error) {
 	var result PutResult
 	at := w.scope
 	// What others reserved when this upload began may be stored by now and is
@@ -398,9 +418,9 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 	}
 	archive, planned := w.archivePlan(&at)
 	err := w.retryStronger(ctx, func(strong bool) []store.Guard {
-		guards := store.LocksOfWrite(at.container.ID, w.ref.Object, false)
+		guards := append(store.LocksOfWrite(at.container.ID, w.ref.Object, w.opt.sum != nil), w.also...)
 		if w.overChunks || strong && w.opt.Drive && w.cfg.Chunks != nil {
-			guards = at.guards(false) // what it replaces may be a file in chunks
+			guards = append(at.guards(false), w.also...) // what it replaces may be a file in chunks
 		}
 		return append(append(guards, at.quotaGuards(strong)...), archive(strong)...)
 	}, func(tx *store.Tx, strong bool) error {
@@ -416,8 +436,11 @@ func (w *put) commit(ctx context.Context, content store.Content, attach func(*st
 		if !w.scope.same(&at) || (w.scope.account.Quota != 0) != (at.account.Quota != 0) {
 			return errMoved
 		}
-		o := w.object(content)
-		attach(tx)
+		stored := content
+		if err := attach(tx, &stored); err != nil {
+			return err
+		}
+		o := w.object(stored)
 		tx.PutObject(&w.scope.container, w.row, o, o.Timestamp)
 		if err := w.afterPut(tx, o); err != nil {
 			return err
@@ -550,7 +573,7 @@ func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 	j := w.journal(action, w.p, id, o)
 	j.Source = w.source
 	tx.AddJournal(j)
-	return nil
+	return w.opt.sum.note(tx, &w.scope, o, w.now)
 }
 
 func (c *core) journal(action string, p auth.Principal, id uint64, o *store.Object) *store.Journal {
@@ -563,36 +586,4 @@ func (c *core) journal(action string, p auth.Principal, id uint64, o *store.Obje
 		j.Address = p.Address.String()
 	}
 	return j
-}
-
-// ancestors are the objects that have the names of the folders above a name,
-// which a drive would show as folders.
-type ancestors struct {
-	objects []store.Object
-	found   []bool
-}
-
-// add asks for the ancestors of a name; of a folder's marker also for the
-// object of its name without the slash.
-func (a *ancestors) add(b *store.Batch, id uint64, name string) {
-	above := names.Ancestors(name)
-	if trimmed := strings.TrimSuffix(name, "/"); trimmed != name && trimmed != "" {
-		above = append(above, trimmed)
-	}
-	a.objects, a.found = make([]store.Object, len(above)), make([]bool, len(above))
-	for i, name := range above {
-		b.Object(id, name, &a.objects[i], &a.found[i])
-	}
-}
-
-// clashes tells whether a new object and a folder share a name, in either
-// direction: listings of a drive look for such pairs only where one was made.
-func (w *put) clashes(v *store.View, id uint64, o *store.Object) (bool, error) {
-	if slices.Contains(w.above.found, true) {
-		return true, nil
-	}
-	if strings.HasSuffix(o.Name, "/") {
-		return false, nil
-	}
-	return v.HasPrefix(id, o.Name+"/", "", w.now)
 }

@@ -42,15 +42,8 @@ type Upload struct {
 func (s *Store) NewUpload(ctx context.Context, digests ...string) *Upload {
 	u := &Upload{s: s, ctx: ctx, md5: md5.New(), sha256: sha256.New(), buf: s.pool.Get().(*[]byte)}
 	for _, name := range digests {
-		var h hash.Hash
-		switch name {
-		case "sha1":
-			h = sha1.New()
-		case "sha512":
-			h = sha512.New()
-		case "adler32":
-			h = adler32.New()
-		default:
+		h := NewHash(name)
+		if h == nil {
 			continue
 		}
 		if u.extra == nil {
@@ -59,6 +52,20 @@ func (s *Store) NewUpload(ctx context.Context, digests ...string) *Upload {
 		u.extra[name] = h
 	}
 	return u
+}
+
+// NewHash returns the hash of an algorithm that an upload computes when it is
+// asked for; nil for any other, MD5 and SHA-256 among them.
+func NewHash(algorithm string) hash.Hash {
+	switch algorithm {
+	case "sha1":
+		return sha1.New()
+	case "sha512":
+		return sha512.New()
+	case "adler32":
+		return adler32.New()
+	}
+	return nil
 }
 
 // NewUploadIn begins an upload into a further volume of content, see package
