@@ -114,7 +114,7 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 		if err != nil {
 			return false, err
 		}
-		err = c.store.Update(ctx, createGuards(ref, id, depot), func(tx *store.Tx) error {
+		err = c.store.Update(ctx, createGuards(ref, id, depot, false), func(tx *store.Tx) error {
 			c.note(tx, p, now, "container.create", ref)
 			return c.create(tx, p, ref, id, depot, change, now)
 		})
@@ -125,10 +125,13 @@ func (c *Containers) Create(ctx context.Context, ref Ref, change ContainerChange
 	}
 }
 
-func createGuards(ref Ref, id, depot uint64) []store.Guard {
+// createGuards are the locks of whoever makes a container in a depot. strong is
+// asked for by who fills it in the same transaction and found
+// the room of depot or account small.
+func createGuards(ref Ref, id, depot uint64, strong bool) []store.Guard {
 	return []store.Guard{
 		store.LockName(ref.Account, ref.Container), store.LockContainer(id, false),
-		store.LockAccount(ref.Account, true), store.LockDepot(depot, true),
+		store.LockAccount(ref.Account, !strong), store.LockDepot(depot, !strong),
 	}
 }
 

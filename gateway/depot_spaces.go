@@ -100,7 +100,7 @@ func (d *Depots) CreateSpace(ctx context.Context, user string, id uint64, name s
 		return 0, err
 	}
 	ref, now := Ref{Account: account, Container: name}, d.now()
-	guards := append(replayGuards(call), createGuards(ref, container, id)...)
+	guards := append(replayGuards(call), createGuards(ref, container, id, false)...)
 	return container, d.store.Update(ctx, guards, func(tx *store.Tx) error {
 		if err := once(tx, call, now); err != nil {
 			return err

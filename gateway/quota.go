@@ -19,7 +19,9 @@ const (
 	propQuotaCount = "quota-count"
 )
 
-// slack is the room below which a quota is checked under an exclusive lock.
+// slack is the room below which a quota is checked under an exclusive lock, and
+// the growth above which it is: copies by reference are made at any size in no
+// time, so that many of them could find the same room.
 const slack = 64 << 20
 
 // usage holds the counters that limits are compared with.
@@ -93,7 +95,7 @@ func room(limit, used, bytes int64, exclusive bool, of string) error {
 		return nil
 	case bytes > limit-used:
 		return overQuota(of)
-	case !exclusive && limit-used-bytes < slack:
+	case !exclusive && (bytes > slack || limit-used-bytes < slack):
 		return errStronger
 	}
 	return nil

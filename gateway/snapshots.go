@@ -329,8 +329,7 @@ func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) err
 		return err
 	}
 	return n.retryStronger(ctx, func(strong bool) []store.Guard {
-		guards := append(at.guards(false), createGuards(to, id, depot)...)
-		return append(guards, store.LockDepot(depot, !strong))
+		return append(at.guards(false), createGuards(to, id, depot, strong)...)
 	}, func(tx *store.Tx, strong bool) error {
 		s, err := n.again(tx, p, ref, &at)
 		if err != nil {

@@ -45,7 +45,7 @@ func (a *Accounts) TrimStrikes(ctx context.Context, now time.Time) error {
 			}
 		}
 		if len(over) > 0 {
-			if err := a.store.DropStrikes(ctx, over); err != nil {
+			if err := a.store.DropStrikes(ctx, over, limit); err != nil {
 				return err
 			}
 		}

@@ -148,7 +148,7 @@ func (t *Trees) newContainer(ctx context.Context, ref Ref, changes []PropChange)
 	if err != nil {
 		return err
 	}
-	return t.store.Update(ctx, createGuards(ref, id, depot), func(tx *store.Tx) error {
+	return t.store.Update(ctx, createGuards(ref, id, depot, false), func(tx *store.Tx) error {
 		if err := t.create(tx, p, ref, id, depot, ContainerChange{}, now); err != nil {
 			return err
 		}

@@ -173,7 +173,7 @@ func (w *transfer) guards(strong bool) []store.Guard {
 		guards = append(guards, w.to.quotaGuards(strong)...)
 	}
 	if w.dst.Object == "" {
-		guards = append(guards, createGuards(w.dst, w.newID, w.depot)...)
+		guards = append(guards, createGuards(w.dst, w.newID, w.depot, strong)...)
 	}
 	if w.src.Object == "" {
 		guards = append(guards, store.LockName(w.src.Account, w.src.Container))

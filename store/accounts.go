@@ -438,9 +438,13 @@ func (v *View) NamedByDepots(user string) (bool, error) {
 	return len(ids) > 0, err
 }
 
-// forgetMember takes a user out of one depot.
+// forgetMember takes a user out of one depot. The rows that find the depot by
+// the user go even where the depot does not know of them, or is not there: a
+// damaged index is no reason to look for ever.
 func (tx *Tx) forgetMember(depot uint64, user string, own bool) error {
 	tx.DeleteInvitation(user, depot)
+	name := []string{Fold(user)}
+	depotIndexes(&Depot{ID: depot, Users: name, Targets: name, Claims: name}, tx.tx.Delete)
 	d, found, err := tx.Depot(depot)
 	if err != nil || !found {
 		return err

@@ -12,10 +12,13 @@ type Strike struct {
 	Until   Stamp    // the row is worth nothing after it
 }
 
+// lockStrikes keeps counters from being removed while they are written.
+func lockStrikes(shared bool) Guard { return Guard{Key: metaKey("strikes"), Shared: shared} }
+
 // PutStrikes writes counters, durably with whatever else is committed. The
 // last writer of a counter wins.
 func (s *Store) PutStrikes(ctx context.Context, list []Strike) error {
-	return s.Update(ctx, nil, func(tx *Tx) error {
+	return s.Update(ctx, []Guard{lockStrikes(true)}, func(tx *Tx) error {
 		for i := range list {
 			st := &list[i]
 			tx.tx.Put(key(tableThrottle, st.Counter[:]), sealed(u64(uint64(st.Until))))
@@ -69,11 +72,29 @@ func (s *Store) Strikes(ctx context.Context, after *[16]byte, limit int) (list [
 	return list, err
 }
 
-// DropStrikes removes counters.
-func (s *Store) DropStrikes(ctx context.Context, counters [][16]byte) error {
-	return s.Update(ctx, nil, func(tx *Tx) error {
+// DropStrikes removes those of the counters that are worth nothing after
+// limit. One that was written anew since the caller looked stays.
+func (s *Store) DropStrikes(ctx context.Context, counters [][16]byte, limit Stamp) error {
+	return s.Update(ctx, []Guard{lockStrikes(false)}, func(tx *Tx) error {
+		keys := make([]kv.Key, len(counters))
 		for i := range counters {
-			tx.tx.Delete(key(tableThrottle, counters[i][:]))
+			keys[i] = key(tableThrottle, counters[i][:])
+		}
+		rows, err := tx.tx.Get(keys...)
+		if err != nil {
+			return err
+		}
+		for i, row := range rows {
+			if row == nil {
+				continue
+			}
+			st, err := decodeStrike(keys[i].Row, row)
+			if err != nil {
+				return err
+			}
+			if st.Until <= limit {
+				tx.tx.Delete(keys[i])
+			}
 		}
 		return nil
 	})

@@ -28,6 +28,9 @@ type ListedVersion struct {
 func (v *View) Versions(id uint64, q VersionQuery) ([]ListedVersion, error) {
 	l := &versionLister{v: v, id: id, q: q}
 	l.live, l.past = l.cursor(tableObjects), l.cursor(tableVersions)
+	if err := l.skipToMarker(); err != nil {
+		return nil, err
+	}
 	var out []ListedVersion
 	for len(out) < q.Limit {
 		row, more, err := l.next()
@@ -81,6 +84,26 @@ func (l *versionLister) cursor(t kv.Table) *cursor {
 		}
 	}
 	return c
+}
+
+// skipToMarker moves the versions to the one that the listing goes on behind,
+// without reading those before it: a name may have any number of them.
+func (l *versionLister) skipToMarker() error {
+	name, at := l.q.Marker, l.q.VersionMarker
+	if at == 0 || name == "" {
+		return nil
+	}
+	marker := versionKey(l.id, name, at).Row
+	if l.q.Reverse {
+		l.past.seekBack(marker)
+		return nil
+	}
+	page, err := l.v.r.Scan(kv.Range{Table: tableVersions, From: append(in(l.id, name), 0), To: append(marker, 0), KeysOnly: true}, 1)
+	if len(page.Items) > 0 {
+		l.seen = name // what comes next is not the latest
+	}
+	l.past.seek(append(bytes.Clone(marker), 0))
+	return err
 }
 
 // versionID is what tells versions of a name apart.

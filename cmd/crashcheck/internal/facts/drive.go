@@ -56,9 +56,13 @@ func (s props) step(ctx context.Context, b *book) {
 	value := b.next()
 	body := fmt.Sprintf(`<D:propertyupdate xmlns:D="DAV:" xmlns:f="urn:fact" xmlns:m="urn:duracloud:meta"><D:set><D:prop>`+
 		`<f:note>%[1]s</f:note><m:tag>%[1]s</m:tag></D:prop></D:set></D:propertyupdate>`, value)
-	b.change(ctx, "patch", f, wire.Request{
+	a := b.Own.Do(ctx, wire.Request{
 		Door: wire.DAV, Method: "PROPPATCH", Container: "prop", Object: folder + "/" + f.name, Body: strings.NewReader(body), Size: int64(len(body)),
-	}, func(string) string { return folder + ":" + value + "/" + value })
+	})
+	if a.Status == http.StatusMultiStatus && !strings.Contains(string(a.Body), "HTTP/1.1 200 ") {
+		a.Status = http.StatusInsufficientStorage // stands with each property
+	}
+	f.apply(b.judge("patch", f.name, a), func(string) []string { return []string{folder + ":" + value + "/" + value} })
 }
 
 func (s props) make(ctx context.Context, b *book) {
@@ -145,7 +149,7 @@ func (s *treeLocks) read(ctx context.Context, b *book, name string) (string, err
 	case http.StatusCreated:
 		return "free", nil
 	}
-	if a.Status >= 500 {
+	if a.Status >= 500 || a.Status == http.StatusRequestEntityTooLarge {
 		return "", fmt.Errorf("%w: status %d", errUnread, a.Status) // writing has stopped, or the disk is full
 	}
 	return "", b.unread("PUT below a lock", a)

@@ -52,7 +52,7 @@ func (s *snapshots) step(ctx context.Context, b *book) {
 // take makes a snapshot. Their names have the second in them, so it makes one a
 // second.
 func (s *snapshots) take(ctx context.Context, b *book, f *fact) {
-	s.last = time.Now()
+	defer func() { s.last = time.Now() }()
 	name := b.next()
 	body, err := json.Marshal(map[string]string{"spaceId": f.name, "description": name})
 	if err != nil {
