@@ -50,17 +50,24 @@ func (r *replicator) differing(ctx context.Context, l *link, marker string) (nam
 		names = nil
 		c := carrying{link: l}
 		now := r.now()
-		eachName(here, there, func(name string, from, to *store.Object) {
+		return eachName(here, there, func(name string, from, to *store.Object) error {
 			live := from != nil && !from.Expired(now)
 			c.row = to
 			if live && to != nil {
 				c.from = *from
 			}
-			if live && (to == nil || v.Quarantined(to.Content) || !c.inStep()) || !live && to != nil && !to.Expired(now) {
+			bad := false
+			if to != nil {
+				var err error
+				if bad, err = v.Quarantined(to.Content); err != nil {
+					return err
+				}
+			}
+			if live && (to == nil || bad || !c.inStep()) || !live && to != nil && !to.Expired(now) {
 				names = append(names, name)
 			}
+			return nil
 		})
-		return nil
 	})
 	return names, next, err
 }
@@ -92,19 +99,26 @@ func bothSides(v *store.View, source, replica uint64, marker string) (here, ther
 }
 
 // eachName calls fn for the names of two sorted lists, with the row that each
-// has of it, nil for none.
-func eachName(here, there []store.Object, fn func(name string, from, to *store.Object)) {
+// has of it, nil for none, until it fails.
+func eachName(here, there []store.Object, fn func(name string, from, to *store.Object) error) error {
 	for len(here) > 0 || len(there) > 0 {
-		switch {
-		case len(there) == 0 || len(here) > 0 && here[0].Name < there[0].Name:
-			fn(here[0].Name, &here[0], nil)
-			here = here[1:]
-		case len(here) == 0 || there[0].Name < here[0].Name:
-			fn(there[0].Name, nil, &there[0])
-			there = there[1:]
-		default:
-			fn(here[0].Name, &here[0], &there[0])
-			here, there = here[1:], there[1:]
+		var from, to *store.Object
+		if len(there) == 0 || len(here) > 0 && here[0].Name <= there[0].Name {
+			from = &here[0]
+		}
+		if len(here) == 0 || len(there) > 0 && there[0].Name <= here[0].Name {
+			to = &there[0]
+		}
+		name := ""
+		if from != nil {
+			name, here = from.Name, here[1:]
+		}
+		if to != nil {
+			name, there = to.Name, there[1:]
+		}
+		if err := fn(name, from, to); err != nil {
+			return err
 		}
 	}
+	return nil
 }

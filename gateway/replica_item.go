@@ -235,9 +235,10 @@ func (c *carrying) readReplica(v *store.View) error {
 	}
 	c.scope, c.row, c.bad = s, nil, false
 	if found {
-		c.row, c.bad = &row, v.Quarantined(row.Content)
+		c.row = &row
+		c.bad, err = v.Quarantined(row.Content)
 	}
-	return nil
+	return err
 }
 
 // sourceAgain makes sure that the source's row is the one that was read. The

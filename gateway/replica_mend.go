@@ -111,7 +111,11 @@ func (r *replicator) mendSide(ctx context.Context, sides []store.Container, at i
 			bad = nil
 			list, err := v.Records(sides[at].ID, store.Query{Marker: marker, Limit: replicaPage})
 			for i := range list {
-				if v.Quarantined(list[i].Content) && !list[i].Expired(r.now()) {
+				damaged, err := v.Quarantined(list[i].Content)
+				if err != nil {
+					return err
+				}
+				if damaged && !list[i].Expired(r.now()) {
 					bad = append(bad, list[i])
 				}
 			}
@@ -169,10 +173,12 @@ func (r *replicator) mendFrom(ctx context.Context, from, to *store.Container, o 
 	var sound store.Object
 	var data []byte
 	err := r.store.View(ctx, func(v *store.View) error {
-		var found bool
+		var found, bad bool
 		var err error
-		sound, found, err = v.Object(from.ID, o.Name)
-		if err == nil && (!found || v.Quarantined(sound.Content) || !sameContent(&sound.Content, &o.Content)) {
+		if sound, found, err = v.Object(from.ID, o.Name); err == nil {
+			bad, err = v.Quarantined(sound.Content)
+		}
+		if err == nil && (!found || bad || !sameContent(&sound.Content, &o.Content)) {
 			err = errNoHelp
 		}
 		if err == nil && sound.Content.Inline {

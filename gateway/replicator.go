@@ -54,6 +54,7 @@ type replicator struct {
 	// unfinished are those that the last round did not do to the end; under busy.
 	unfinished map[pair]bool
 	stats      replicaStats
+	summary    summary
 }
 
 // replicaStats count what was done since the start.

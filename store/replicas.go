@@ -282,8 +282,23 @@ func (tx *Tx) MendObject(c *Container, o *Object, content Content, now Stamp) er
 	return nil
 }
 
-// Quarantined tells whether content was found damaged.
-func (v *View) Quarantined(c Content) bool { return v.bad.has(c.Blob) }
+// Quarantined tells whether content, or a part of it, was found damaged.
+func (v *View) Quarantined(c Content) (bad bool, err error) {
+	if v.bad == nil || v.bad.n.Load() == 0 || v.bad.has(c.Blob) || c.Parts == 0 {
+		return v.bad.has(c.Blob), nil
+	}
+	err = allPages(v.r, kv.Prefix(tableParts, c.Blob[:]), func(_ kv.Reader, items []kv.Item) error {
+		for _, item := range items {
+			_, _, parts, err := decodeParts(item.Row, item.Value)
+			if err != nil {
+				return err
+			}
+			bad = bad || slices.ContainsFunc(parts, func(p Content) bool { return v.bad.has(p.Blob) })
+		}
+		return nil
+	})
+	return bad, err
+}
 
 // Damaged tells whether any content was found damaged.
 func (s *Store) Damaged() bool { return s.bad.n.Load() > 0 }
@@ -397,4 +412,35 @@ func (v *View) AllContainers(after uint64, limit int) ([]Container, error) {
 		}
 	}
 	return list, nil
+}
+
+// A Backlog sums up what is pending for a replication.
+type Backlog struct {
+	Names  int64 // to be brought in step; at most the number that was asked for
+	More   bool  // there are more
+	Failed int64 // among them: at least one attempt failed
+	Oldest Stamp // the first change among them; 0: none
+}
+
+// Backlog sums up what is pending for a container and a store, at most max
+// names of it.
+func (v *View) Backlog(source uint64, store uint8, max int) (b Backlog, err error) {
+	for from, more := "", true; more && b.Names < int64(max); {
+		list, next, err := v.Pendings(source, store, from, min(1000, max))
+		if err != nil {
+			return b, err
+		}
+		for i := range list {
+			b.Names++
+			if list[i].Attempts > 0 {
+				b.Failed++
+			}
+			if b.Oldest == 0 || list[i].At < b.Oldest {
+				b.Oldest = list[i].At
+			}
+		}
+		from, more = next, next != ""
+		b.More = more
+	}
+	return b, nil
 }

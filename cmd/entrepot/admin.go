@@ -45,7 +45,7 @@ func socketPath(data string) (path string, done func() error, err error) {
 func (o *opened) face(logins *auth.Service, storageURL string, log *slog.Logger) *admin.Face {
 	deps := admin.Deps{
 		Accounts: o.gateway.Accounts, Containers: o.gateway.Containers, Applications: o.gateway.Applications,
-		Credentials: o.gateway.Credentials, Depots: o.gateway.Depots, Maintenance: maintenance{o},
+		Credentials: o.gateway.Credentials, Replication: o.gateway.Replication, Depots: o.gateway.Depots, Maintenance: maintenance{o},
 		StorageURL: storageURL, Address: o.address, Version: version(), Random: rand.Reader, Now: time.Now, Log: log,
 	}
 	if logins != nil {

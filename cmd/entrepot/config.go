@@ -166,7 +166,10 @@ func defaults() config {
 		DAV:   davConfig{Prefix: "/dav", InfinityLimit: 10_000, LockDefault: time.Hour, LockMax: 24 * time.Hour},
 		Depot: depotConfig{RequestTimeWindow: 300 * time.Second, MaxBody: 64 << 10, LogDays: 90, BigInt: "i8"},
 
-		DuraCloud: duraConfig{Prefix: duracloud.DefaultPrefix, Account: adminName},
+		DuraCloud: duraConfig{
+			Prefix: duracloud.DefaultPrefix, Account: adminName,
+			ReplicaKeep: gateway.DefaultReplicaKeep, ReplicateSpaces: 2, ReplicateItems: 4,
+		},
 	}
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"entrepot/gateway"
 	"entrepot/protocols/duracloud"
@@ -26,6 +28,20 @@ type duraConfig struct {
 	// AMAZON_S3, which every one knows.
 	Type     string `toml:"type"`
 	ReadOnly bool   `toml:"read_only"` // of the primary store, but for administrators
+
+	// ReplicateTo are the numbers of the stores into which every space of every
+	// account is replicated of which nothing else was set.
+	ReplicateTo []int `toml:"replicate_to"`
+	// ReplicaKeep is how long the replica of a deleted space stays; negative:
+	// until it is released or deleted.
+	ReplicaKeep time.Duration `toml:"replica_keep"` // 720h
+	// ReplicateRate is how many bytes of content are copied to other stores in a
+	// second; 0: as many as there can be.
+	ReplicateRate int64 `toml:"replicate_rate"`
+	// ReplicateSpaces and ReplicateItems are how many spaces, and how many items
+	// of each, are worked on at once.
+	ReplicateSpaces int `toml:"replicate_spaces"` // 2
+	ReplicateItems  int `toml:"replicate_items"`  // 4
 }
 
 // storeConfig is a store beside the primary one: every account has it, under
@@ -62,6 +78,14 @@ func (c *config) checkStores() error {
 		}
 		seen[s.ID], places[dir] = true, true
 	}
+	for _, n := range c.DuraCloud.ReplicateTo {
+		if !seen[n] || n == gateway.PrimaryStore {
+			return fmt.Errorf("configuration: duracloud.replicate_to: %d is not the number of a store in [[stores]]", n)
+		}
+	}
+	if c.DuraCloud.ReplicateRate < 0 || c.DuraCloud.ReplicateSpaces < 0 || c.DuraCloud.ReplicateItems < 0 {
+		return errors.New("configuration: duracloud: a limit of replication is negative")
+	}
 	if !knownType(c.DuraCloud.Type) {
 		return fmt.Errorf("configuration: duracloud: clients do not know the type %q", c.DuraCloud.Type)
 	}
@@ -75,6 +99,19 @@ func (c *config) stores() []gateway.StoreInfo {
 		list = append(list, gateway.StoreInfo{ID: s.ID, Type: s.Type, ReadOnly: s.ReadOnly})
 	}
 	return list
+}
+
+// replication is how spaces are replicated, as the gateway takes it. A command
+// that opens the store for a moment replicates nothing by itself.
+func (c *config) replication(serving bool) gateway.ReplicationConfig {
+	d := &c.DuraCloud
+	r := gateway.ReplicationConfig{
+		Stores: d.ReplicateTo, Keep: d.ReplicaKeep, Rate: d.ReplicateRate, Spaces: d.ReplicateSpaces, Items: d.ReplicateItems,
+	}
+	if !serving {
+		r.Pause = -1
+	}
+	return r
 }
 
 func (c *config) dura() duracloud.Config {

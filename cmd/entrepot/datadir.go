@@ -111,6 +111,7 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 		Stores: c.stores(), Manifests: duracloud.Manifests{}, Chunks: duracloud.Chunks{}, VerifyEvery: c.VerifyEvery, EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand, Consent: c.Consent,
 		DepotLog: time.Duration(c.Depot.LogDays) * 24 * time.Hour, Logger: log,
 		RemovalDelay: c.AccountRemovalDelay,
+		Replication:  c.replication(stopped != nil),
 	})
 	if err != nil {
 		return nil, err

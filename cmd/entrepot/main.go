@@ -7,6 +7,7 @@
 //	entrepot key add|list|revoke   manages API keys
 //	entrepot application create|list|delete|grants|allow|stop  manages applications
 //	entrepot depot list|create|…   manages depots over the depot API
+//	entrepot replication status|set|compare|retry|repair|release  manages replicas in further stores
 //	entrepot check                 looks for damage
 //	entrepot events                lists what an operator should know
 //	entrepot sweep                 removes content that no record names
@@ -99,7 +100,7 @@ func (p *program) rootCommand() *cobra.Command {
 	p.flags.add(root.PersistentFlags())
 	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand(), p.secretsCommand())
 	root.AddCommand(p.serveCommand(), p.accountCommand(), p.userCommand(), p.keyCommand(), p.applicationCommand(), p.configCommand(), p.versionCommand())
-	root.AddCommand(p.depotCommand())
+	root.AddCommand(p.depotCommand(), p.replicationCommand())
 	return root
 }
 

@@ -194,7 +194,9 @@ func (s *server) build(secrets *secretsFromEnv) error {
 		return err
 	}
 	door := admin.NewDoor(s.data.face(s.auth, s.config.PublicURL, s.log), s.auth)
-	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Ready: s.ready, Limited: s.data.limited},
+	metrics := protocols.NewMetrics()
+	metrics.Registry().MustRegister(newReplicaMetrics(s.data.gateway.Replication))
+	s.front, err = protocols.New(s.config.front(), protocols.Deps{Log: s.log, Metrics: metrics, Ready: s.ready, Limited: s.data.limited},
 		protocols.Mount{Name: "swift", Face: swiftFace, Allow: networks(s.config.Swift.Allow)},
 		protocols.Mount{Name: "keystone", Face: s.keystone(), Allow: networks(s.config.Swift.Allow)},
 		depotMount, protocols.Mount{Name: "depots", Face: depotlist.New(s.data.gateway.Depots, s.documents, s.auth)},

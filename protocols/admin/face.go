@@ -21,6 +21,7 @@ type Deps struct {
 	Containers   *gateway.Containers   // nil: the methods of containers and tickets are not there
 	Applications *gateway.Applications // nil: the methods of applications are not there
 	Credentials  *gateway.Credentials  // goes with Applications
+	Replication  *gateway.Replication  // nil: its methods are not there
 	Depots       *gateway.Depots       // nil: depot.calls is not there
 	// Maintenance looks after the store; nil: its methods are not there.
 	Maintenance Maintenance

@@ -97,6 +97,9 @@ func table(d Deps) map[string]method {
 	if d.Depots != nil {
 		t[MethodDepotCalls] = method{run: with((*Face).depotCalls), may: managers}
 	}
+	if d.Replication != nil {
+		addReplication(t)
+	}
 	if d.Maintenance != nil {
 		addMaintenance(t)
 	}

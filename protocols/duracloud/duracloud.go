@@ -41,9 +41,11 @@ type Face struct {
 	cfg     Config
 	spaces  *gateway.Spaces
 	objects *gateway.Objects
-	log     *slog.Logger
-	now     func() time.Time
-	guarded http.Handler // serve behind authentication
+
+	replication *gateway.Replication
+	log         *slog.Logger
+	now         func() time.Time
+	guarded     http.Handler // serve behind authentication
 }
 
 // New returns the door to gw; logins answers who asks, now tells the time. log
@@ -58,7 +60,7 @@ func New(cfg Config, gw *gateway.Gateway, logins *auth.Service, log *slog.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	f := &Face{cfg: cfg, spaces: gw.Spaces, objects: gw.Objects, log: log, now: now}
+	f := &Face{cfg: cfg, spaces: gw.Spaces, objects: gw.Objects, replication: gw.Replication, log: log, now: now}
 	f.guarded = httpauth.Middleware(httpauth.Labelled(logins, httpauth.First(httpauth.Basic(logins), httpauth.Bearer(logins))), f.deny)(http.HandlerFunc(f.serve))
 	return f, nil
 }

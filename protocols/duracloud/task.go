@@ -32,6 +32,9 @@ type taskParams struct {
 	PageNumber  int    `json:"pageNumber"`
 	PageSize    int    `json:"pageSize"`
 	Status      string `json:"status"`
+	StoreIDs    []int  `json:"storeIds"`
+	Default     bool   `json:"default"`
+	Adopt       bool   `json:"adopt"`
 }
 
 // tasks are the tasks that there are, in the order in which they are listed.
@@ -46,6 +49,8 @@ func tasks() []task {
 		{"get-snapshot-contents", (*Face).getSnapshotContents},
 		{"get-snapshot-history", (*Face).getSnapshotHistory},
 		{"restore-snapshot", (*Face).restoreSnapshot},
+		{"set-replication", (*Face).setReplication},
+		{"get-replication", (*Face).getReplication},
 	}
 }
 
