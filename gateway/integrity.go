@@ -34,7 +34,8 @@ type IntegrityRow struct {
 	Item      string
 	Result    IntegrityResult
 	Content   string // digest of the content as it was read; "" where it differs
-	Recorded  string // digest of the record
+	Recorded  string // digest of the record; "" where the item is missing
+	Manifest  string // digest that it should have: of a replica, that of its source; "" where it should not be there
 	Details   string // "" where there is nothing to say
 }
 
@@ -171,7 +172,22 @@ func (s *Spaces) verify(ctx context.Context, job *store.Job) error {
 // compare writes the rows of a report.
 func (s *Spaces) compare(ctx context.Context, job *store.Job, ref Ref, info *StoreInfo, since store.Stamp, out *store.Integrity, w io.Writer) error {
 	renew := s.renewed(ctx, job)
+	source, err := s.besides(ctx, job.Container)
+	if err != nil {
+		return err
+	}
 	var b []byte
+	emit := func(rows []IntegrityRow) error {
+		for i := range rows {
+			out.Sound = out.Sound && rows[i].Result == IntegritySuccess
+		}
+		b = s.cfg.Manifests.AppendIntegrity(b[:0], out.Items == 0, rows)
+		out.Items += int64(len(rows))
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		return renew()
+	}
 	for marker, more := "", true; more; {
 		list, next, err := s.store.VerifyPage(ctx, job.Container, marker, verifyPage, since)
 		if err != nil {
@@ -180,14 +196,13 @@ func (s *Spaces) compare(ctx context.Context, job *store.Job, ref Ref, info *Sto
 		rows := make([]IntegrityRow, len(list))
 		for i := range list {
 			rows[i] = integrityRow(ref, info, &list[i])
-			out.Sound = out.Sound && rows[i].Result == IntegritySuccess
 		}
-		b = s.cfg.Manifests.AppendIntegrity(b[:0], out.Items == 0, rows)
-		out.Items += int64(len(rows))
-		if _, err := w.Write(b); err != nil {
-			return err
+		if source != nil {
+			err = source.judge(ctx, blankRow(ref, info), marker, next, rows, emit)
+		} else {
+			err = emit(rows)
 		}
-		if err := renew(); err != nil {
+		if err != nil {
 			return err
 		}
 		marker, more = next, next != ""
@@ -195,13 +210,16 @@ func (s *Spaces) compare(ctx context.Context, job *store.Job, ref Ref, info *Sto
 	return nil
 }
 
+// blankRow is what all rows of a report have.
+func blankRow(ref Ref, info *StoreInfo) IntegrityRow {
+	return IntegrityRow{Account: homeAccount(ref.Account), StoreID: info.ID, StoreType: info.Type, Space: ref.Container}
+}
+
 func integrityRow(ref Ref, info *StoreInfo, v *store.Verdict) IntegrityRow {
-	r := IntegrityRow{
-		Checked: v.At, Account: homeAccount(ref.Account), StoreID: info.ID, StoreType: info.Type,
-		Space: ref.Container, Item: v.Object.Name, Result: IntegritySuccess,
-		Recorded: hex.EncodeToString(v.Object.Content.MD5[:]), Details: v.Reason,
-	}
-	r.Content = r.Recorded
+	r := blankRow(ref, info)
+	r.Checked, r.Item, r.Result = v.At, v.Object.Name, IntegritySuccess
+	r.Recorded, r.Details = hex.EncodeToString(v.Object.Content.MD5[:]), v.Reason
+	r.Content, r.Manifest = r.Recorded, r.Recorded
 	switch {
 	case v.Damaged:
 		r.Result, r.Content = IntegrityFailure, ""

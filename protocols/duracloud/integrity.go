@@ -30,7 +30,7 @@ func (Manifests) AppendIntegrity(b []byte, first bool, rows []gateway.IntegrityR
 		if details == "" {
 			details = "--"
 		}
-		for _, text := range [...]string{r.StoreType, r.Space, r.Item, string(r.Result), r.Content, r.Recorded, r.Recorded} {
+		for _, text := range [...]string{r.StoreType, r.Space, r.Item, string(r.Result), r.Content, r.Recorded, r.Manifest} {
 			b = append(appendCell(b, text), '\t')
 		}
 		b = appendCell(b, details)
