@@ -100,6 +100,10 @@ func (j *jobs) do(ctx context.Context, job *store.Job) error {
 		err = s.writeManifest(ctx, job)
 	case store.JobVerify:
 		err = s.verify(ctx, job)
+	case store.JobRestore:
+		err = s.goOnRestoring(ctx, job)
+	case store.JobExpire:
+		err = s.expireRestored(ctx, job)
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -306,6 +306,19 @@ func (c *core) snapshot(v *store.View, p auth.Principal, ref Ref, name string) (
 // Clone makes a new container with what a snapshot shows, by reference. It is
 // one step: Forbidden with TooMany above Config.MaxTree objects.
 func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) error {
+	return n.clone(ctx, ref, name, to, cloning{whole: true})
+}
+
+// A cloning says what belongs to the making of a container from a snapshot.
+type cloning struct {
+	whole  bool // restore everything in the same step
+	guards []store.Guard
+	// also runs in the transaction, with the ID of the new container and how
+	// many objects were restored.
+	also func(tx *store.Tx, from *scope, id uint64, n int, now store.Stamp) error
+}
+
+func (n *Snapshots) clone(ctx context.Context, ref Ref, name string, to Ref, c cloning) error {
 	if err := names.Container(to.Container); err != nil {
 		return err
 	}
@@ -329,15 +342,18 @@ func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) err
 		return err
 	}
 	return n.retryStronger(ctx, func(strong bool) []store.Guard {
-		return append(at.guards(false), createGuards(to, id, depot, strong)...)
+		guards := append(at.guards(false), createGuards(to, id, depot, strong)...)
+		return append(guards, c.guards...)
 	}, func(tx *store.Tx, strong bool) error {
 		s, err := n.again(tx, p, ref, &at)
 		if err != nil {
 			return err
 		}
-		list, err := n.shown(tx, &s, name)
-		if err != nil {
-			return err
+		var list []store.Object
+		if c.whole {
+			if list, err = n.shown(tx, &s, name); err != nil {
+				return err
+			}
 		}
 		if err := n.core.create(tx, p, to, id, depot, ContainerChange{}, now); err != nil {
 			return err
@@ -345,6 +361,11 @@ func (n *Snapshots) Clone(ctx context.Context, ref Ref, name string, to Ref) err
 		d, err := n.load(&tx.View, p, to, nil)
 		if err != nil {
 			return err
+		}
+		if c.also != nil {
+			if err := c.also(tx, &s, id, len(list), now); err != nil {
+				return err
+			}
 		}
 		return n.restore(tx, &s, &d, list, strong, now)
 	})

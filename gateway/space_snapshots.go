@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,6 +170,9 @@ func (s *Spaces) SnapshotItems(ctx context.Context, account, id, prefix string, 
 		return nil, err
 	}
 	snapshots := &Snapshots{s.core}
+	if size < 1 || page < 0 || page > math.MaxInt/size {
+		return []Object{}, nil // no snapshot has so many items
+	}
 	skip, out := page*size, []Object{}
 	for marker, more := "", true; more && len(out) < size; {
 		list, err := snapshots.Objects(ctx, ref, id, prefix, marker, maxPage)
@@ -191,30 +195,31 @@ func (s *Spaces) SnapshotItems(ctx context.Context, account, id, prefix string, 
 	return out, nil
 }
 
-// maxSpaceName is the longest name of a space that a restored one gets.
-const maxSpaceName = 42
+// A TaskClass says who may run a task.
+type TaskClass uint8
 
-// RestoreSnapshot makes a new space of what a snapshot shows and returns its
-// name. Administrators only, as in DuraCloud; it is one step (Snapshots.Clone).
-func (s *Spaces) RestoreSnapshot(ctx context.Context, account, id string) (string, error) {
-	p := auth.PrincipalOf(ctx)
-	if p.Role != auth.RoleAdmin || p.User == "" {
-		return "", errs.New("spaces", errs.Forbidden, errs.NotAdmin, "")
-	}
-	ref, _, err := refOfSnapshot(account, id)
-	if err != nil {
-		return "", err
-	}
-	name := ref.Container + "-" + s.now().Time().UTC().Format(fileStamp)
-	name = strings.TrimRight(name[:min(len(name), maxSpaceName)], "-")
-	return name, (&Snapshots{s.core}).Clone(ctx, ref, id, Ref{Account: account, Container: name})
-}
+// The classes.
+const (
+	TaskOfOwners TaskClass = iota // of the account
+	TaskOfUsers                   // every user of it
+	TaskOfAdmins                  // administrators of the gateway
+)
 
-// MayRunTasks judges whether the caller may run tasks in an account: those
-// that are for every user of it, or all.
-func (s *Spaces) MayRunTasks(ctx context.Context, account string, everyUser bool) error {
+// MayRunTasks judges whether the caller may run tasks of a class in an
+// account.
+func (s *Spaces) MayRunTasks(ctx context.Context, account string, class TaskClass) error {
 	p := auth.PrincipalOf(ctx)
-	if accountAccess(p, account).Owner || everyUser && member(p, account) {
+	switch class {
+	case TaskOfAdmins:
+		if p.Role == auth.RoleAdmin && p.User != "" {
+			return nil
+		}
+	case TaskOfUsers:
+		if member(p, account) {
+			return nil
+		}
+	}
+	if class != TaskOfAdmins && accountAccess(p, account).Owner {
 		return nil
 	}
 	return refuse(p)

@@ -137,7 +137,7 @@ func (s *Store) reapAccount(ctx context.Context, name string, row []byte) (dropp
 		return false, err
 	}
 	if found && a.State == AccountDeleted {
-		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapStores, s.reapDepots, s.reapUsers, s.reapUsage} {
+		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapStores, s.reapDepots, s.reapUsers, s.reapUsage, s.reapRestores} {
 			if err := part(ctx, &a); err != nil {
 				return false, err
 			}

@@ -30,7 +30,8 @@ func tableName(t kv.Table) string {
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
-		tableSnapshots: "snapshot", tableSamples: "sample", tableUsage: "usage", tableVersions: "version",
+		tableSnapshots: "snapshot", tableSamples: "sample", tableUsage: "usage",
+		tableRestores: "restore", tableSnapshotLog: "history of snapshot", tableVersions: "version",
 		tableFormer: "former container", tableArchive: "archived journal", tableIntegrity: "integrity", tableAdminLog: "administration", tableDepotTarget: "target of user",
 		tableDepotClaim: "claim of user", tableInvitations: "invitation", tableInvited: "invited by depot",
 		tableDepotCalls: "depot call", tableParts: "parts of content", tablePending: "pending replication", tableReplicas: "replication",
@@ -315,7 +316,7 @@ func checkQueue(row []byte) error {
 	case queueFreed:
 		_, err := decodeFreed(row[9:])
 		return err
-	case queueAccount, byte(JobManifest), byte(JobVerify):
+	case queueAccount, byte(JobManifest), byte(JobVerify), byte(JobRestore), byte(JobExpire):
 		ok = n > 0
 	default:
 		return fmt.Errorf("there is no work of kind %d", row[0])
@@ -417,6 +418,10 @@ func checkNote(t kv.Table, row, value []byte) (err error) {
 			return errRow
 		}
 		_, err = decodeSample(binary.BigEndian.Uint32(row[len(row)-4:]), value)
+	case tableRestores:
+		_, err = decodeRestore(row, value)
+	case tableSnapshotLog:
+		_, err = decodeSnapshotNote(row, value)
 	case tableUsage:
 		err = new(MonthUsage).decode(row, value)
 	}

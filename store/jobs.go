@@ -33,10 +33,13 @@ type JobKind byte
 const (
 	JobManifest JobKind = 24 // write a manifest; name: account/item to be, option: its form
 	JobVerify   JobKind = 25 // compare a container with what it should hold; name: its id, option: "" or "all"
+
+	JobRestore JobKind = 34 // go on with a Restoration; name: account/ID
+	JobExpire  JobKind = 35 // remove the container of a Restoration; name: account/ID/time
 )
 
 // JobKinds lists the kinds.
-func JobKinds() []JobKind { return []JobKind{JobManifest, JobVerify} }
+func JobKinds() []JobKind { return []JobKind{JobManifest, JobVerify, JobRestore, JobExpire} }
 
 func (j *Job) key() kv.Key { return queueKey(byte(j.Kind), j.Due, []byte(j.Name)) }
 
@@ -110,24 +113,28 @@ func (v *View) JobNamed(kind JobKind, name string) (Job, bool, error) {
 	return Job{}, false, err
 }
 
-func jobLock(kind JobKind) Guard { return Guard{Key: metaKey(fmt.Sprintf("jobs/%d", kind))} }
+// LockJobs returns the exclusive lock of the jobs of a kind.
+func LockJobs(kind JobKind) Guard { return Guard{Key: metaKey(fmt.Sprintf("jobs/%d", kind))} }
 
 // AddJob queues a job; nothing changes where one of its kind and name waits.
 func (s *Store) AddJob(ctx context.Context, j Job) error {
-	return s.Update(ctx, []Guard{jobLock(j.Kind)}, func(tx *Tx) error {
+	return s.Update(ctx, []Guard{LockJobs(j.Kind)}, func(tx *Tx) error {
 		_, found, err := tx.JobNamed(j.Kind, j.Name)
 		if err == nil && !found {
-			tx.tx.Put(j.key(), j.encode())
+			tx.AddJob(&j)
 		}
 		return err
 	})
 }
 
+// AddJob queues a job of a name that none has, under the lock of its kind.
+func (tx *Tx) AddJob(j *Job) { tx.tx.Put(j.key(), j.encode()) }
+
 // TakeJob takes up the job of a kind that is due the longest and hides it from
 // others for a while; false when none is due.
 func (s *Store) TakeJob(ctx context.Context, kind JobKind, lease time.Duration) (j Job, found bool, err error) {
 	now := s.Now()
-	err = s.Update(ctx, []Guard{jobLock(kind)}, func(tx *Tx) error {
+	err = s.Update(ctx, []Guard{LockJobs(kind)}, func(tx *Tx) error {
 		list, err := tx.Jobs(kind, now, 1)
 		if found = err == nil && len(list) > 0; !found {
 			return err
@@ -150,7 +157,7 @@ func (tx *Tx) moveJob(j *Job, now Stamp, wait time.Duration) {
 // be tried again. Conflict where somebody else took it up meanwhile.
 func (s *Store) HoldJob(ctx context.Context, j *Job, wait time.Duration) error {
 	now, held := s.Now(), *j
-	err := s.Update(ctx, []Guard{jobLock(j.Kind)}, func(tx *Tx) error {
+	err := s.Update(ctx, []Guard{LockJobs(j.Kind)}, func(tx *Tx) error {
 		held = *j
 		rows, err := tx.r.Get(j.key())
 		if err != nil {
@@ -170,7 +177,7 @@ func (s *Store) HoldJob(ctx context.Context, j *Job, wait time.Duration) error {
 
 // EndJob removes a job that is done, or given up.
 func (s *Store) EndJob(ctx context.Context, j *Job) error {
-	return s.Update(ctx, []Guard{jobLock(j.Kind)}, func(tx *Tx) error {
+	return s.Update(ctx, []Guard{LockJobs(j.Kind)}, func(tx *Tx) error {
 		tx.tx.Delete(j.key())
 		return nil
 	})

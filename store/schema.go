@@ -59,10 +59,12 @@ const (
 	tableArchive   kv.Table = 61 // id time hash → Journal records, compressed; the key is that of the last of them
 	tableIntegrity kv.Table = 62 // id → Integrity; how the last comparison with the records ended
 
-	tableUsage    kv.Table = 75 // account · month id → MonthUsage; what containers held day by day, those that are gone included
-	tableParts    kv.Table = 65 // list offset → parts of content, see parts.go; offset is that of their first byte
-	tablePending  kv.Table = 70 // id store name → Pending; what is to be brought in step in that store; no name: the container's settings
-	tableReplicas kv.Table = 71 // id store → Replica; how the replication of a container into that store stands
+	tableParts       kv.Table = 65 // list offset → parts of content, see parts.go; offset is that of their first byte
+	tablePending     kv.Table = 70 // id store name → Pending; what is to be brought in step in that store; no name: the container's settings
+	tableReplicas    kv.Table = 71 // id store → Replica; how the replication of a container into that store stands
+	tableUsage       kv.Table = 75 // account · month id → MonthUsage; what containers held day by day, those that are gone included
+	tableRestores    kv.Table = 76 // account · ID → Restoration; containers made of snapshots
+	tableSnapshotLog kv.Table = 77 // id name · time → SnapshotNote; what was done with a snapshot
 
 	tableThrottle     kv.Table = 33 // counter → Strike; what was counted about wrong passwords
 	tableApplications kv.Table = 34 // application → Application
@@ -127,7 +129,7 @@ const (
 
 	queueForget byte = 10 // unique: serial id of an application that was deleted
 	queueFreed  byte = 80 // unique: 'u' user · account, 'a' account; due: when the name was given up, and lists may hold it
-	// 24 to 29: see JobKind; unique: the job's name, payload: Job
+	// 24 to 29, 34 and 35: see JobKind; unique: the job's name, payload: Job
 )
 
 func u64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
@@ -266,6 +268,7 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	                         container in it or writes an object there
 //	meta (name)              one sequence; "administrators": that there is one;
 //	                         "sampled": what containers held each day
+//	restore (account, ID)    its record
 //	replay (digest)          that a signed request came already
 //	replica (id, store)      how the replication of a container stands; who takes
 //	                         it holds the container's lock shared. What is
@@ -405,6 +408,10 @@ func Covers(held []Guard, k kv.Key) bool {
 		return coversReplica(held, k)
 	case tableLockOf:
 		return anyOf(tableContainers)
+	case tableSnapshotLog:
+		return has(kv.Key{Table: tableContainers, Row: k.Row[:8]})
+	case tableRestores:
+		return has(k) || anyOf(tableAccounts)
 	case tableUsage:
 		return anyOf(tableMeta) || anyOf(tableAccounts)
 	case tableTokens, tableTokenOf, tableDepotOf, tableMemberOf, tableUserOf:

@@ -222,6 +222,9 @@ func (tx *Tx) PutSnapshot(c *Container, s *Snapshot) {
 // in the background.
 func (tx *Tx) DeleteSnapshot(c *Container, s *Snapshot, now Stamp) error {
 	tx.tx.Delete(snapshotKey(c.ID, s.Name))
+	if _, err := tx.dropSnapshotNotes(c.ID, s.Name); err != nil { // at most MaxSnapshotNotes
+		return err
+	}
 	list, err := tx.Snapshots(c.ID)
 	if err != nil {
 		return err
@@ -319,6 +322,9 @@ func (tx *Tx) reapHistory(id uint64, now Stamp) (more bool, err error) {
 	}
 	if page.Next != nil {
 		return true, nil
+	}
+	if more, err := tx.dropSnapshotNotes(id, ""); err != nil || more {
+		return more, err
 	}
 	tx.tx.Delete(counterKey(CountContainerHistory, u64(id)))
 	_, err = tx.tx.DeleteRange(kv.Prefix(tableSnapshots, u64(id)), MaxSnapshots+1)

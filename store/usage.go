@@ -182,9 +182,15 @@ type containerSample struct {
 
 // reapUsage removes what was noted about the containers of a deleted account.
 func (s *Store) reapUsage(ctx context.Context, a *Account) error {
+	return s.reapRows(ctx, a, tableUsage)
+}
+
+// reapRows removes the rows of a table that begin with the name of a deleted
+// account.
+func (s *Store) reapRows(ctx context.Context, a *Account, t kv.Table) error {
 	for more := true; more; {
 		err := s.engine.Update(ctx, []kv.Lock{LockAccount(a.Name, false)}, func(tx kv.Tx) (err error) {
-			more, err = tx.DeleteRange(kv.Prefix(tableUsage, join(a.Name, "")), reapBatch)
+			more, err = tx.DeleteRange(kv.Prefix(t, join(a.Name, "")), reapBatch)
 			return err
 		})
 		if err != nil {

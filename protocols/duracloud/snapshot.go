@@ -81,14 +81,12 @@ func (f *Face) getSnapshotContents(r *http.Request, c *call, p taskParams) (any,
 	if err != nil {
 		return nil, err
 	}
-	if p.PageSize < 1 || p.PageSize > maxSnapshotPage {
-		p.PageSize = maxSnapshotPage
-	}
+	page, size := p.page()
 	s, err := f.spaces.Snapshot(r.Context(), account, p.SnapshotID)
 	if err != nil {
 		return nil, err
 	}
-	list, err := f.spaces.SnapshotItems(r.Context(), account, p.SnapshotID, p.Prefix, min(max(p.PageNumber, 0), 1<<40), p.PageSize)
+	list, err := f.spaces.SnapshotItems(r.Context(), account, p.SnapshotID, p.Prefix, page, size)
 	items := make([]map[string]any, len(list))
 	for i := range list {
 		o := &list[i]
@@ -102,28 +100,4 @@ func (f *Face) getSnapshotContents(r *http.Request, c *call, p taskParams) (any,
 		items[i] = map[string]any{"contentId": o.Name, "contentProperties": props}
 	}
 	return map[string]any{"totalCount": s.Items, "contentItems": items}, err
-}
-
-// getSnapshotHistory tells what became of a snapshot: it was taken.
-func (f *Face) getSnapshotHistory(r *http.Request, c *call, p taskParams) (any, error) {
-	account, _, err := f.taskStore(c)
-	if err != nil {
-		return nil, err
-	}
-	s, err := f.spaces.Snapshot(r.Context(), account, p.SnapshotID)
-	items := []map[string]any{}
-	if p.PageNumber <= 0 {
-		items = append(items, map[string]any{"historyDate": s.Created.UnixMilli(), "history": "Taken by " + s.User})
-	}
-	return map[string]any{"totalCount": 1, "historyItems": items}, err
-}
-
-// restoreSnapshot makes a new space of what a snapshot shows.
-func (f *Face) restoreSnapshot(r *http.Request, c *call, p taskParams) (any, error) {
-	account, _, err := f.taskStore(c)
-	if err != nil {
-		return nil, err
-	}
-	space, err := f.spaces.RestoreSnapshot(r.Context(), account, p.SnapshotID)
-	return map[string]any{"restoreId": space, "status": "RESTORATION_COMPLETE", "spaceId": space}, err
 }

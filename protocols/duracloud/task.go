@@ -35,6 +35,11 @@ type taskParams struct {
 	StoreIDs    []int  `json:"storeIds"`
 	Default     bool   `json:"default"`
 	Adopt       bool   `json:"adopt"`
+	UserEmail   string `json:"userEmail"`
+	RestoreID   string `json:"restoreId"`
+	// DaysToExpire is a number, or text that is one, as the snapshot bridge
+	// has sent it.
+	DaysToExpire json.Number `json:"daysToExpire"`
 }
 
 // tasks are the tasks that there are, in the order in which they are listed.
@@ -48,7 +53,14 @@ func tasks() []task {
 		{"get-snapshots-totals", (*Face).getSnapshotTotals},
 		{"get-snapshot-contents", (*Face).getSnapshotContents},
 		{"get-snapshot-history", (*Face).getSnapshotHistory},
+		{"restart-snapshot", (*Face).restartSnapshot},
+		{"cleanup-snapshot", (*Face).cleanupSnapshot},
+		{"complete-snapshot", (*Face).completeSnapshot},
+		{"complete-cancel-snapshot", (*Face).completeCancel},
+		{"request-restore-snapshot", (*Face).requestRestore},
 		{"restore-snapshot", (*Face).restoreSnapshot},
+		{"get-restore", (*Face).getRestore},
+		{"complete-restore", (*Face).completeRestore},
 		{"set-replication", (*Face).setReplication},
 		{"get-replication", (*Face).getReplication},
 	}
@@ -82,7 +94,7 @@ func (f *Face) getTasks(w http.ResponseWriter, r *http.Request, c *call) error {
 // postTask runs a task. Whoever does not belong to the account learns nothing
 // of the tasks.
 func (f *Face) postTask(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := f.spaces.MayRunTasks(r.Context(), c.account, slices.Contains(usersTasks(), c.item)); err != nil {
+	if err := f.spaces.MayRunTasks(r.Context(), c.account, classOf(c.item)); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(tasks(), func(t task) bool { return t.name == c.item })
@@ -112,9 +124,16 @@ func (f *Face) postTask(w http.ResponseWriter, r *http.Request, c *call) error {
 	return nil
 }
 
-// usersTasks are tasks that every user of the account may run.
-func usersTasks() []string {
-	return []string{"get-snapshot", "get-snapshots", "get-snapshot-history", "get-snapshot-contents"}
+// classOf says who may run a task, those of DuraStore included that there are
+// not here.
+func classOf(task string) gateway.TaskClass {
+	switch task {
+	case "get-snapshot", "get-snapshots", "get-snapshot-history", "get-snapshot-contents", "get-restore", "get-url", "get-signed-url":
+		return gateway.TaskOfUsers
+	case "restore-snapshot", "restore-content", "set-storage-policy":
+		return gateway.TaskOfAdmins
+	}
+	return gateway.TaskOfOwners
 }
 
 // taskFailed says which task failed.
