@@ -70,7 +70,7 @@ type Fixture struct {
 
 // Options change the fixture. The zero value is the usual one.
 type Options struct {
-	Engine      kv.Engine  // default: adversarial memory engine
+	Engine      kv.Engine  // default: adversarial memory engine, see usual
 	Blobs       blob.Blobs // default: in memory
 	InlineLimit int        // default: 64 bytes, so that tests use blobs as well
 	Config      gateway.Config
@@ -102,7 +102,7 @@ func NewWith(tb testing.TB, opt Options) *Fixture {
 	tb.Helper()
 	ctx := tb.Context()
 	if opt.Engine == nil {
-		opt.Engine = Adversary(tb)
+		opt.Engine = usual(tb)
 	}
 	if opt.Blobs == nil {
 		opt.Blobs = memblob.New(memblob.Options{})
