@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ type verdicts struct {
 	mu  sync.Mutex
 	lru *simplelru.LRU[proof, verdict]
 	gen uint64 // raised by forget, so that a check under way is not remembered
+
+	macs sync.Pool // of hash.Hash, keyed with secret
 }
 
 func newVerdicts(secret []byte, life time.Duration, size int) (*verdicts, error) {
@@ -44,14 +47,22 @@ func newVerdicts(secret []byte, life time.Duration, size int) (*verdicts, error)
 }
 
 func (v *verdicts) proof(user, password string) proof {
-	mac := hmac.New(sha256.New, v.secret)
-	var size [8]byte
-	binary.BigEndian.PutUint64(size[:], uint64(len(user)))
-	mac.Write(size[:])
-	mac.Write([]byte(user))
-	mac.Write([]byte(password))
+	mac, ok := v.macs.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, v.secret)
+	}
+	var room [256]byte
+	text := binary.BigEndian.AppendUint64(room[:0], uint64(len(user)))
+	text = append(append(text, user...), password...)
+	mac.Write(text)
 	var p proof
 	mac.Sum(p[:0])
+	// What the hash has buffered of the password does not outlive the call.
+	clear(text)
+	mac.Reset()
+	mac.Write(room[:sha256.BlockSize-1])
+	mac.Reset()
+	v.macs.Put(mac)
 	return p
 }
 

@@ -156,7 +156,12 @@ func (c *core) chunkedAt(r rows, path string) (node, bool, error) {
 	if err != nil || !found || m.Chunked == nil {
 		return node{}, false, err
 	}
-	return node{kind: NodeFile, path: path, file: joinedFile(&m), chunks: &m}, true, nil
+	return chunkedNode(path, &m), true, nil
+}
+
+// chunkedNode is the file at a path whose chunks a manifest lists.
+func chunkedNode(path string, manifest *store.Object) node {
+	return node{kind: NodeFile, path: path, file: joinedFile(manifest), chunks: manifest}
 }
 
 // consistsOf tells whether the node is a chunked file of which the object of a
@@ -333,18 +338,24 @@ func (w *put) replaceChunked(tx *store.Tx, strong bool) error {
 	return w.removeChunked(tx, w.p, &w.scope, w.joins, w.now)
 }
 
-// findChunked looks whether a plain file that a drive puts replaces a chunked
-// one.
-func (w *put) findChunked(v *store.View) error {
-	w.joins = nil
-	if !w.opt.Drive || w.old != nil {
-		return nil
+// askChunked asks for the manifest of a chunked file that a plain one, which a
+// drive puts, may replace.
+func (w *put) askChunked(b *store.Batch, id uint64) {
+	w.manifest = nil
+	if w.opt.Drive && w.cfg.Chunks != nil {
+		w.manifest = new(store.Object)
+		b.Object(id, w.ref.Object+chunkManifestSuffix, w.manifest, &w.hasManifest)
 	}
-	n, ok, err := w.lookupChunked(v, w.scope.container.ID, w.ref.Object, w.now)
-	if ok {
+}
+
+// findChunked tells whether a plain file that a drive puts replaces a chunked
+// one.
+func (w *put) findChunked() {
+	w.joins = nil
+	if w.manifest != nil && w.hasManifest && w.old == nil && w.manifest.Chunked != nil {
+		n := chunkedNode(w.ref.Object, w.manifest)
 		w.joins = &n
 	}
-	return err
 }
 
 // shown is the file that the client sees at the name of the write; nil where

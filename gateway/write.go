@@ -40,6 +40,8 @@ type put struct {
 	othersDepot, othersAccount int64
 	reserved                   bool
 	chunked                    *store.Chunked // of a manifest of chunks
+	manifest                   *store.Object  // nil unless it was asked for
+	hasManifest                bool           // there is such an object
 	joins                      *node          // the chunked file that a plain one is to replace; nil: none
 	overChunks                 bool           // it does replace one
 	source                     string         // of a copy within an account: that object, for the audit
@@ -222,6 +224,7 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 		if !w.opt.Drive {
 			w.above.add(b, id, w.ref.Object)
 		}
+		w.askChunked(b, id)
 	})
 	if w.opt.Drive && errs.ReasonOf(err) == errs.NoContainer {
 		err = errs.Wrap("objects.Put", errs.Conflict, errs.NoParent, err)
@@ -250,9 +253,7 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 	if err := w.trafficLeft(v, &s, w.now); err != nil {
 		return err
 	}
-	if err := w.findChunked(v); err != nil {
-		return err
-	}
+	w.findChunked()
 	if err := w.conditions(v, locks); err != nil {
 		return err
 	}

@@ -237,6 +237,10 @@ func (v *View) Records(id uint64, q Query) ([]Object, error) {
 // HasPrefix tells whether a live object's name begins with prefix, leaving out
 // the object named except.
 func (v *View) HasPrefix(id uint64, prefix, except string, now Stamp) (bool, error) {
+	// Most often nothing is there, for which no list is needed.
+	if page, err := v.r.Scan(kv.Prefix(tableObjects, in(id, prefix)), 1); err != nil || len(page.Items) == 0 {
+		return false, err
+	}
 	q := Query{Prefix: prefix, Limit: 2, Now: now}
 	list, err := v.Objects(id, q)
 	for _, l := range list {

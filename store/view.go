@@ -23,12 +23,29 @@ type View struct {
 type Batch struct {
 	v     *View
 	keys  []kv.Key
-	sinks []func(row []byte) error
+	sinks []sink
+	room  []byte // for the rows of keys
+
+	// Most batches need no more memory than this.
+	keys0  [8]kv.Key
+	sinks0 [8]sink
+	room0  [256]byte
+}
+
+// A sink is where one row of a batch goes.
+type sink struct {
+	take  func(s *sink, row []byte) error
+	to    any // pointer that take knows
+	found *bool
+	id    uint64
+	name  string
 }
 
 // Batch returns an empty batch.
 func (v *View) Batch() *Batch {
-	return &Batch{v: v, keys: make([]kv.Key, 0, 12), sinks: make([]func([]byte) error, 0, 12)}
+	b := &Batch{v: v}
+	b.keys, b.sinks, b.room = b.keys0[:0], b.sinks0[:0], b.room0[:0]
+	return b
 }
 
 // Do reads everything asked for so far and empties the batch.
@@ -37,104 +54,139 @@ func (b *Batch) Do() error {
 	if err != nil {
 		return err
 	}
-	for i, sink := range b.sinks {
+	for i := range b.sinks {
 		if rows[i] == nil {
 			continue
 		}
-		if err := sink(rows[i]); err != nil {
+		if s := &b.sinks[i]; s.found != nil {
+			*s.found = true
+		}
+		if err := b.sinks[i].take(&b.sinks[i], rows[i]); err != nil {
 			return fmt.Errorf("store: table %d, row %x: %w", b.keys[i].Table, b.keys[i].Row, err)
 		}
 	}
-	b.keys, b.sinks = b.keys[:0], b.sinks[:0]
+	b.keys, b.sinks, b.room = b.keys[:0], b.sinks[:0], b.room[:0]
 	return nil
 }
 
-func (b *Batch) add(k kv.Key, sink func([]byte) error) {
+// add asks for a row whose key lies in memory of its own.
+func (b *Batch) add(k kv.Key, take func(row []byte) error) {
 	b.keys = append(b.keys, k)
-	b.sinks = append(b.sinks, sink)
+	b.sinks = append(b.sinks, sink{to: take, take: func(s *sink, row []byte) error {
+		return s.to.(func([]byte) error)(row)
+	}})
+}
+
+// ask asks for the row that was appended to room behind at.
+func (b *Batch) ask(t kv.Table, at int, s sink) {
+	b.keys = append(b.keys, key(t, b.room[at:len(b.room):len(b.room)]))
+	b.sinks = append(b.sinks, s)
+}
+
+// named asks for the row of parts with NUL bytes between them.
+func (b *Batch) named(t kv.Table, s sink, parts ...string) {
+	at := len(b.room)
+	for i, p := range parts {
+		if i > 0 {
+			b.room = append(b.room, 0)
+		}
+		b.room = append(b.room, p...)
+	}
+	b.ask(t, at, s)
+}
+
+// inside asks for the row of a name in a container; "" is the number's own.
+func (b *Batch) inside(t kv.Table, id uint64, name string, s sink) {
+	at := len(b.room)
+	b.room = append(binary.BigEndian.AppendUint64(b.room, id), name...)
+	b.ask(t, at, s)
 }
 
 // Account reads an account; *found tells whether there is one.
 func (b *Batch) Account(name string, to *Account, found *bool) {
 	*to, *found = Account{}, false
-	b.add(accountKey(name), func(row []byte) (err error) {
-		*to, err = decodeAccount(name, row)
-		*found = true
+	b.named(tableAccounts, sink{to: to, found: found, name: name, take: func(s *sink, row []byte) (err error) {
+		*s.to.(*Account), err = decodeAccount(s.name, row)
 		return err
-	})
+	}}, name)
 }
 
 // User reads a user by login name.
 func (b *Batch) User(name string, to *User, found *bool) {
 	*to, *found = User{}, false
-	b.add(userKey(Fold(name)), func(row []byte) (err error) {
-		*to, err = decodeUser(row)
-		*found = true
+	b.named(tableUsers, sink{to: to, found: found, take: func(s *sink, row []byte) (err error) {
+		*s.to.(*User), err = decodeUser(row)
 		return err
-	})
+	}}, Fold(name))
 }
 
 // ContainerID reads which container has a name; 0 when none has.
 func (b *Batch) ContainerID(account, name string, to *uint64) {
 	*to = 0
-	b.add(nameKey(account, name), func(row []byte) (err error) {
-		*to, err = openID(row)
+	b.named(tableNames, sink{to: to, take: func(s *sink, row []byte) (err error) {
+		*s.to.(*uint64), err = openID(row)
 		return err
-	})
+	}}, account, name)
 }
 
 // Container reads a container by ID.
 func (b *Batch) Container(id uint64, to *Container, found *bool) {
 	*to, *found = Container{}, false
-	b.add(containerKey(id), func(row []byte) (err error) {
-		*to, err = decodeContainer(id, row)
-		*found = true
+	b.inside(tableContainers, id, "", sink{to: to, found: found, id: id, take: func(s *sink, row []byte) (err error) {
+		*s.to.(*Container), err = decodeContainer(s.id, row)
 		return err
-	})
+	}})
 }
 
 // Object reads an object.
 func (b *Batch) Object(id uint64, name string, to *Object, found *bool) {
 	*to, *found = Object{}, false
-	b.add(objectKey(id, name), func(row []byte) (err error) {
-		*to, err = decodeObject(name, row)
-		*found = true
+	b.inside(tableObjects, id, name, sink{to: to, found: found, name: name, take: func(s *sink, row []byte) (err error) {
+		*s.to.(*Object), err = decodeObject(s.name, row)
 		return err
-	})
+	}})
 }
 
 // Depot reads a depot.
 func (b *Batch) Depot(id uint64, to *Depot, found *bool) {
 	*to, *found = Depot{}, false
-	b.add(depotKey(id), func(row []byte) (err error) {
-		*to, err = decodeDepot(id, row)
-		*found = true
+	b.inside(tableDepots, id, "", sink{to: to, found: found, id: id, take: func(s *sink, row []byte) (err error) {
+		*s.to.(*Depot), err = decodeDepot(s.id, row)
 		return err
-	})
+	}})
 }
 
 // Count reads a counter that is kept by number.
-func (b *Batch) Count(kind CounterKind, of uint64, to *int64) { b.count(counterKey(kind, u64(of)), to) }
+func (b *Batch) Count(kind CounterKind, of uint64, to *int64) {
+	at := len(b.room)
+	b.room = binary.BigEndian.AppendUint64(append(b.room, byte(kind)), of)
+	b.count(at, to)
+}
 
 // CountOf reads a counter that is kept by account name.
 func (b *Batch) CountOf(kind CounterKind, account string, to *int64) {
-	b.count(counterKey(kind, []byte(account)), to)
+	at := len(b.room)
+	b.room = append(append(b.room, byte(kind)), account...)
+	b.count(at, to)
 }
 
 // Traffic reads a month's traffic counter.
 func (b *Batch) Traffic(kind CounterKind, of uint64, month uint32, to *int64) {
-	b.count(trafficKey(kind, of, month), to)
+	at := len(b.room)
+	b.room = append(b.room, trafficKey(kind, of, month).Row...)
+	b.count(at, to)
 }
 
-func (b *Batch) count(k kv.Key, to *int64) {
+// count reads the counter whose row was appended to room behind at.
+func (b *Batch) count(at int, to *int64) {
 	*to = 0
-	b.add(k, func(row []byte) error {
+	b.ask(tableCounters, at, sink{to: to, take: func(s *sink, row []byte) error {
 		if len(row) != 8 {
 			return fmt.Errorf("counter of %d bytes", len(row))
 		}
-		*to = int64(binary.BigEndian.Uint64(row))
+		*s.to.(*int64) = int64(binary.BigEndian.Uint64(row))
 		return nil
-	})
+	}})
 }
 
 // Account reads one account.

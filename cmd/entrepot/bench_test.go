@@ -112,6 +112,7 @@ func parallel(b *testing.B, n int, op func(i int64)) {
 	var next atomic.Int64
 	done := make(chan bool)
 	b.ResetTimer()
+	report := processorTime(b)
 	for range n {
 		go func() {
 			for {
@@ -128,6 +129,7 @@ func parallel(b *testing.B, n int, op func(i int64)) {
 		<-done
 	}
 	b.StopTimer()
+	report()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 }
 

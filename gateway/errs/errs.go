@@ -191,6 +191,9 @@ func (e *Error) Unwrap() []error {
 // Of returns the kind of err: the outermost Error's, Canceled for a cancelled
 // context, Other for everything else that is not nil.
 func Of(err error) Kind {
+	if e, ok := err.(*Error); ok { // nothing is wrapped around it, as most often
+		return e.Kind
+	}
 	var e *Error
 	var k Kind
 	switch {
@@ -206,6 +209,12 @@ func Of(err error) Kind {
 
 // ReasonOf returns the reason of the outermost Error in err, or "".
 func ReasonOf(err error) Reason {
+	if err == nil {
+		return ""
+	}
+	if e, ok := err.(*Error); ok {
+		return e.Reason
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Reason

@@ -130,7 +130,7 @@ func (f *Face) assembleChunks(q *request, at chunkPath) error {
 		opt.Conditions.IfNoneMatch = []string{"*"}
 	}
 	total := int64(-1)
-	if text := h.Get("OC-Total-Length"); text != "" {
+	if text := h.Get("Oc-Total-Length"); text != "" {
 		if total, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64); err != nil || total < 0 {
 			return badHeader("the OC-Total-Length header is not a number of bytes")
 		}

@@ -83,10 +83,12 @@ var sentHeaders = map[string]string{
 	"expires":             "Expires",
 }
 
-// setValidators sets ETag and Last-Modified as PROPFIND shows them.
-func setValidators(h http.Header, o gateway.Object) {
-	h["ETag"] = []string{`"` + o.ETag() + `"`}
-	h["Last-Modified"] = []string{httpkit.HTTPDate(o.Modified)}
+// setValidators sets ETag and Last-Modified as PROPFIND shows them. It returns
+// the value of ETag.
+func setValidators(h http.Header, o gateway.Object) (etag []string) {
+	values := []string{`"` + o.ETag() + `"`, httpkit.HTTPDate(o.Modified)}
+	h["ETag"], h["Last-Modified"] = values[:1:1], values[1:2:2]
+	return values[:1:1]
 }
 
 // setChecksum sends the best digest that is known, in ownCloud's header.

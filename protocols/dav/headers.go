@@ -102,7 +102,9 @@ func parseLockToken(value string) (string, error) {
 // parseEpoch reads decimal seconds since 1970 within the years that file
 // systems know (1 to 9999).
 func parseEpoch(value string) (time.Time, bool) {
-	value = strings.TrimSpace(value)
+	if value = strings.TrimSpace(value); value == "" {
+		return time.Time{}, false
+	}
 	whole, frac, _ := strings.Cut(value, ".")
 	seconds, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || strings.HasPrefix(whole, "+") || seconds < -62135596800 || seconds > 253402300799 {

@@ -34,7 +34,7 @@ func (f *Face) patch(q *request) error {
 		return err
 	}
 	opt := gateway.PutOptions{Drive: true, Size: q.r.ContentLength, Expected: expectedSize(q.r), Waiting: true, Conditions: cond}
-	opt.Modified, _ = parseEpoch(h.Get("X-OC-Mtime"))
+	opt.Modified, _ = parseEpoch(h.Get("X-Oc-Mtime"))
 	result, err := f.objects.PutPart(q.ctx(), f.resolve(q.ctx(), q.ref), bodyReader{q.r.Body}, part, opt)
 	if err != nil {
 		return err

@@ -56,8 +56,8 @@ func putOptions(h http.Header) (gateway.PutOptions, error) {
 			opt.Headers[strings.ToLower(name)] = value
 		}
 	}
-	opt.Modified, _ = parseEpoch(h.Get("X-OC-Mtime"))
-	opt.Created, _ = parseEpoch(h.Get("X-OC-CTime"))
+	opt.Modified, _ = parseEpoch(h.Get("X-Oc-Mtime"))
+	opt.Created, _ = parseEpoch(h.Get("X-Oc-Ctime"))
 	var err error
 	opt.Digests, err = digests(h)
 	return opt, err
@@ -69,7 +69,7 @@ func expectedSize(r *http.Request) int64 {
 	if r.ContentLength >= 0 {
 		return r.ContentLength
 	}
-	for _, name := range []string{"X-Expected-Entity-Length", "OC-Total-Length"} {
+	for _, name := range []string{"X-Expected-Entity-Length", "Oc-Total-Length"} {
 		if n, err := strconv.ParseInt(strings.TrimSpace(r.Header.Get(name)), 10, 64); err == nil && n >= 0 {
 			return n
 		}
@@ -82,7 +82,7 @@ func expectedSize(r *http.Request) int64 {
 // Swift's ETag. Algorithms that are not known are left out.
 func digests(h http.Header) ([]gateway.Digest, error) {
 	var list []gateway.Digest
-	for item := range strings.FieldsSeq(h.Get("OC-Checksum")) {
+	for item := range strings.FieldsSeq(h.Get("Oc-Checksum")) {
 		if algorithm, sum, ok := strings.Cut(item, ":"); ok {
 			list = appendDigest(list, algorithm, strings.ToLower(sum))
 		}
@@ -123,8 +123,7 @@ func appendDigest(list []gateway.Digest, algorithm, sum string) []gateway.Digest
 // sendPut answers a PUT that was committed.
 func sendPut(w http.ResponseWriter, opt gateway.PutOptions, result gateway.PutResult) {
 	h := w.Header()
-	setValidators(h, result.Object)
-	h.Set("OC-ETag", `"`+result.Object.ETag()+`"`)
+	h["Oc-Etag"] = setValidators(h, result.Object)
 	setChecksum(h, result.Object)
 	if !opt.Modified.IsZero() {
 		h["X-OC-Mtime"] = []string{"accepted"}

@@ -51,7 +51,7 @@ func (f *Face) copyMove(q *request) error {
 	if opt.Shallow, err = f.treeDepth(q, src, isCopy); err != nil {
 		return err
 	}
-	opt.Modified, _ = parseEpoch(q.r.Header.Get("X-OC-Mtime"))
+	opt.Modified, _ = parseEpoch(q.r.Header.Get("X-Oc-Mtime"))
 	run := f.trees.Copy
 	if !isCopy {
 		if err := f.mayNameContainers(src); err != nil {
