@@ -113,7 +113,13 @@ func (o *Objects) deleteBatch(ctx context.Context, ref Ref, objects []string, re
 		return err
 	}
 	p, now := auth.PrincipalOf(ctx), o.now()
-	at, err := o.locate(ctx, p, ref)
+	var at scope
+	err := o.store.View(ctx, func(v *store.View) (err error) {
+		if at, err = o.load(v, p, ref, nil); err == nil {
+			err = at.mayWriteEach(p, ref, objects, make([]error, len(objects)))
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -131,7 +137,7 @@ func (o *Objects) deleteBatch(ctx context.Context, ref Ref, objects []string, re
 		if err != nil {
 			return err
 		}
-		if err := s.mayWrite(p); err != nil {
+		if err := s.mayWriteEach(p, ref, objects, results); err != nil {
 			return err
 		}
 		if !s.same(&at) {

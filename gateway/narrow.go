@@ -77,6 +77,27 @@ func (s *scope) narrow(p auth.Principal, name string) error {
 	return errOutOfScope
 }
 
+// mayWriteEach judges the right to write to each of some names in the container
+// that the scope was loaded for. Names that results has an outcome for already
+// are passed over; that of a name outside the folder of a limited caller is a
+// refusal. Callers who are not limited have one right for all of them.
+func (s *scope) mayWriteEach(p auth.Principal, ref Ref, objects []string, results []error) error {
+	if p.Scope == nil {
+		return s.mayWrite(p)
+	}
+	for i, name := range objects {
+		if results[i] != nil {
+			continue
+		}
+		one := *s
+		ref.Object = name
+		if results[i] = one.grant(p, ref); results[i] == nil {
+			results[i] = one.mayWrite(p)
+		}
+	}
+	return nil
+}
+
 // within refuses a limited caller what begins with a prefix unless all of it
 // lies in its folder.
 func within(p auth.Principal, prefix string) error {

@@ -1,6 +1,7 @@
 package protocols_test
 
 import (
+	"archive/tar"
 	"slices"
 	"strings"
 	"testing"
@@ -152,4 +153,69 @@ func TestAReadingApplicationPasswordIsForbiddenToChange(t *testing.T) {
 		}
 		d.want(t, 403, basic("GET", "docs/a.txt", ""))
 	}
+}
+
+// Operations on many names are judged name by name: what lies in the folder of
+// an application password is done, and the rest refused in the report.
+func TestBulkOperationsOfAnApplicationPasswordReachItsFolder(t *testing.T) {
+	for way, prefix := range map[string]string{"a folder": "in", "a container": ""} {
+		d, password := limitedDoors(t, gateway.NewCredential{Prefix: prefix})
+		basic := d.waysIn(t, swiftDoor, password)["token"]
+		for _, name := range []string{"docs/in/1", "docs/in/2", "docs/in/3", "docs/in/sub/4"} {
+			d.ok(t, basic(swiftDoor.call("", "PUT", name, "text")))
+		}
+		r := d.answer(t, basic(call{method: "POST", path: "/v1/AUTH_test?bulk-delete",
+			body: "docs/in/1\nother/c.txt\ndocs/in/none\ndocs/in/sub/4\nother\nnone/x\n", headers: []string{"Accept: application/json"}}))
+		for _, want := range []string{`"Number Deleted": 2`, `"Number Not Found": 1`, `["other/c.txt", "403 Forbidden"]`, `["other", "403 Forbidden"]`, `["none/x", "403 Forbidden"]`} {
+			if !strings.Contains(r.body, want) {
+				t.Errorf("%s: %s without %s", way, r.body, want)
+			}
+		}
+		if prefix != "" {
+			r := d.answer(t, basic(call{method: "POST", path: "/v1/AUTH_test?bulk-delete", body: "docs/a.txt\ndocs/in/\n"}))
+			if strings.Count(r.body, "403 Forbidden") != 2 {
+				t.Errorf("%s: %s", way, r.body)
+			}
+		}
+		d.ok(t, basic(call{method: "PUT", path: "/v1/AUTH_test/docs/in/whole?multipart-manifest=put",
+			body: `[{"path": "docs/in/2"}, {"path": "docs/in/3"}]`}))
+		r = d.answer(t, basic(call{method: "DELETE", path: "/v1/AUTH_test/docs/in/whole?multipart-manifest=delete", headers: []string{"Accept: application/json"}}))
+		if !strings.Contains(r.body, `"Number Deleted": 3`) {
+			t.Errorf("%s: %s", way, r.body)
+		}
+		r = d.answer(t, basic(call{method: "PUT", path: "/v1/AUTH_test?extract-archive=tar", headers: []string{"Accept: application/json"},
+			body: archiveOf(t, "docs/in/x", "docs/in/deep/y", "other/z", "fresh/z")}))
+		for _, want := range []string{`"Number Files Created": 2`, `["other/z", "403 Forbidden"]`, `["fresh/z", "403 Forbidden"]`} {
+			if !strings.Contains(r.body, want) {
+				t.Errorf("%s: %s without %s", way, r.body, want)
+			}
+		}
+		if got := d.ok(t, swiftDoor.call("tester", "GET", "other", "")).body; got != "c.txt\n" {
+			t.Errorf("%s: another container holds %q", way, got)
+		}
+	}
+	d, password := limitedDoors(t, gateway.NewCredential{Prefix: "in", ReadOnly: true})
+	basic := d.waysIn(t, swiftDoor, password)["token"]
+	if r := d.answer(t, basic(call{method: "POST", path: "/v1/AUTH_test?bulk-delete", body: "docs/in/b.txt\n"})); !strings.Contains(r.body, "403 Forbidden") {
+		t.Errorf("one that only reads: %s", r.body)
+	}
+}
+
+// archiveOf is a tar archive of small files.
+func archiveOf(t *testing.T, names ...string) string {
+	t.Helper()
+	var b strings.Builder
+	w := tar.NewWriter(&b)
+	for _, name := range names {
+		if err := w.WriteHeader(&tar.Header{Name: name, Size: 4, Mode: 0o600, Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("text")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
