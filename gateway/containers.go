@@ -278,14 +278,16 @@ func (c *Containers) Delete(ctx context.Context, ref Ref) error {
 			return errs.New("containers", errs.Conflict, errs.NotEmpty, "Destroy the snapshots before the container.")
 		}
 		left, err := tx.HasPrefix(s.container.ID, "", "", now)
-		if err == nil && left {
-			err = errs.New("containers", errs.Conflict, errs.NotEmpty, "")
+		versions := left && s.container.Versioning != store.NeverVersioned // the current ones are versions, too
+		if err == nil && !versions {
+			versions, err = tx.HasVersions(s.container.ID)
 		}
-		if err != nil {
-			return err
-		}
-		if left, err = tx.HasVersions(s.container.ID); err == nil && left {
+		switch {
+		case err != nil:
+		case versions:
 			err = errs.New("containers", errs.Conflict, errs.HasVersions, "Delete all versions before deleting container.")
+		case left:
+			err = errs.New("containers", errs.Conflict, errs.NotEmpty, "")
 		}
 		return err
 	})

@@ -92,6 +92,22 @@ func (o *Objects) CheckPut(ctx context.Context, ref Ref, opt PutOptions) error {
 
 // mayStoreManifest judges the request before its segments are looked up.
 func (o *Objects) mayStoreManifest(ctx context.Context, ref Ref, list []Segment, opt *PutOptions) error {
+	if err := CheckManifest(list); err != nil {
+		return err
+	}
+	if opt.Headers[store.HeaderManifest] != "" {
+		return errs.New("objects.PutManifest", errs.Invalid, "", "An object is joined by a manifest or by a prefix, not by both.")
+	}
+	w := &put{core: o.core, ref: ref, opt: opt, p: auth.PrincipalOf(ctx), now: o.now()}
+	if err := w.checkArguments(ctx); err != nil {
+		return err
+	}
+	return o.store.View(ctx, func(v *store.View) error { return w.examine(v, 0, true) })
+}
+
+// CheckManifest refuses a list of more than MaxSegments objects or MaxEntries
+// entries: errs.TooLarge with errs.TooMany, as PutManifest does.
+func CheckManifest(list []Segment) error {
 	objects := 0
 	for i := range list {
 		if list[i].Data == nil {
@@ -103,14 +119,8 @@ func (o *Objects) mayStoreManifest(ctx context.Context, ref Ref, list []Segment,
 		return errs.New("objects.PutManifest", errs.TooLarge, errs.TooMany, fmt.Sprintf("Number of object-backed segments must be <= %d", MaxSegments))
 	case len(list) > MaxEntries:
 		return errs.New("objects.PutManifest", errs.TooLarge, errs.TooMany, fmt.Sprintf("Number of segments must be <= %d", MaxEntries))
-	case opt.Headers[store.HeaderManifest] != "":
-		return errs.New("objects.PutManifest", errs.Invalid, "", "An object is joined by a manifest or by a prefix, not by both.")
 	}
-	w := &put{core: o.core, ref: ref, opt: opt, p: auth.PrincipalOf(ctx), now: o.now()}
-	if err := w.checkArguments(ctx); err != nil {
-		return err
-	}
-	return o.store.View(ctx, func(v *store.View) error { return w.examine(v, 0, true) })
+	return nil
 }
 
 // Manifest returns a static large object with the entries that it joins.

@@ -292,7 +292,8 @@ type ListOptions struct {
 	Limit     int    // at most 10,000; a Limit of 0 gives an empty page
 	Reverse   bool
 	// Direct leaves out rolled-up rows and shows only names directly under
-	// Prefix (Swift's path=). It implies the delimiter "/".
+	// Prefix, with the markers of the folders there (Swift's path=). It implies
+	// the delimiter "/".
 	Direct bool
 	// Into is memory that the page's rows may lie in, such as those of a
 	// page that is no longer used.

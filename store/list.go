@@ -17,7 +17,7 @@ type Query struct {
 	EndMarker string // only names smaller (greater when Reverse)
 	Limit     int
 	Reverse   bool
-	Direct    bool // leave out rolled-up names and Prefix itself
+	Direct    bool // leave out Prefix itself and what lies in folders below it; markers of these stay
 	Items     bool // leave out objects that only mark folders, see Object.Marks
 	Now       Stamp
 	// Properties decodes those of objects, which most listings do without.
@@ -183,7 +183,10 @@ func (v *View) EachObject(id uint64, q Query, take func(l *Listed, rows int) err
 		if item.Rolled {
 			row = Listed{Subdir: name}
 			if q.Direct {
-				return false, nil
+				return v.directMarker(id, name, q, func(o Object) error {
+					row = Listed{Object: o}
+					return take(&row, s.rows)
+				})
 			}
 			var first Object
 			if err := first.decodeListed(string(item.First[len(s.base):]), item.Value, &types, q.Properties); err != nil {
@@ -209,6 +212,23 @@ func (v *View) EachObject(id uint64, q Query, take func(l *Listed, rows int) err
 		}
 		return true, take(&row, s.rows)
 	})
+}
+
+// directMarker takes the marker of the folder name, where there is one within
+// the query's bounds: of what lies below a folder, Direct shows that alone.
+func (v *View) directMarker(id uint64, name string, q Query, take func(Object) error) (taken bool, err error) {
+	past := q.Marker != "" && name <= q.Marker || q.EndMarker != "" && name >= q.EndMarker
+	if q.Reverse {
+		past = q.Marker != "" && name >= q.Marker || q.EndMarker != "" && name <= q.EndMarker
+	}
+	if past {
+		return false, nil
+	}
+	o, found, err := v.Object(id, name)
+	if err != nil || !found || o.Expired(q.Now) || q.Items && o.Marks() {
+		return false, err
+	}
+	return true, take(o)
 }
 
 // liveBelow tells whether a rolled-up prefix stands for an object that is not

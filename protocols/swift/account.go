@@ -12,6 +12,13 @@ func (f *Face) getAccount(w http.ResponseWriter, r *http.Request, c *call) error
 	if err != nil {
 		return err
 	}
+	if l.Direct { // path= is for containers
+		l.Direct, l.Prefix = false, ""
+		for key, value := range params(r.URL.RawQuery) {
+			l.set(key, value, new(string), new(string))
+		}
+		l.Direct = false
+	}
 	account, entries, err := f.containers.List(r.Context(), c.Account, l.ListOptions)
 	if err != nil {
 		return err

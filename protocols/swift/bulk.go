@@ -113,18 +113,26 @@ func (f *Face) bulkDelete(w http.ResponseWriter, r *http.Request, c *call) error
 		return nil
 	}
 	lines, err := deleteLines(r.Body)
+	long := errors.Is(err, errLongLine)
+	if long {
+		err = nil
+	}
 	switch {
 	case errors.Is(err, errTooManyLines):
 		b.answer(w, r, deleteRoot, http.StatusRequestEntityTooLarge, "Maximum Bulk Deletes: "+strconv.Itoa(maxDeletes)+" per request")
 		return nil
 	case err != nil:
 		return bodyFailure(errs.Wrap("swift.bulkDelete", errs.Incomplete, "", err), &body{err: err})
-	case len(lines) == 0:
+	case len(lines) == 0 && !long:
 		b.answer(w, r, deleteRoot, http.StatusBadRequest, "Invalid bulk delete.")
 		return nil
 	}
 	if b.deleteAll(r.Context(), lines); len(b.failures) >= maxBulkFailures {
 		b.answer(w, r, deleteRoot, http.StatusBadRequest, "Max delete failures exceeded")
+		return nil
+	}
+	if long { // what stood before it is done
+		b.answer(w, r, deleteRoot, http.StatusBadRequest, "Invalid File Name")
 		return nil
 	}
 	b.answer(w, r, deleteRoot, 0, "")
@@ -199,11 +207,14 @@ func deleteTarget(line string) (container, object string, ok bool) {
 	return container, object, true
 }
 
-var errTooManyLines = errors.New("too many lines")
+var (
+	errTooManyLines = errors.New("too many lines")
+	errLongLine     = errors.New("a line is too long")
+)
 
 // deleteLines reads the lines of a bulk deletion, decoded; empty ones are left
 // out. More than maxDeletes is errTooManyLines. A line that is longer than any
-// name could be is cut: nothing has that name.
+// name could be ends them with errLongLine; those before it are returned.
 func deleteLines(from io.Reader) ([]string, error) {
 	var lines []string
 	r := bufio.NewReaderSize(from, maxDeleteLine)
@@ -212,17 +223,14 @@ func deleteLines(from io.Reader) ([]string, error) {
 		raw, err := r.ReadSlice('\n')
 		long := errors.Is(err, bufio.ErrBufferFull)
 		line := strings.Trim(string(raw), " \t\r\n")
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = r.ReadSlice('\n')
-		}
-		if err != nil && err != io.EOF {
+		if err != nil && err != io.EOF && !long {
 			return nil, err
 		}
 		switch {
 		case line == "":
 			blanks++
 		case long:
-			line = strings.Repeat("x", maxDeleteLine) // as long as the name that it stands for
+			return lines, errLongLine
 		}
 		if line != "" {
 			line, _ = httpkit.Unescape(line, false)

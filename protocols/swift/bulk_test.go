@@ -69,8 +69,13 @@ func TestBulkDeleteReportsWhatCannotBe(t *testing.T) {
 	if got := c.deleteLines("\n \n").Body; got != "Invalid bulk delete." {
 		t.Error(got)
 	}
-	c.deleteLines("c/%ff", "c/%00", strings.Repeat("n", 257), "c/"+strings.Repeat("%6E", 1025), strings.Repeat("c/x", 5000)).
-		want(t, "400 Bad Request", 0, 3, [2]string{"c/%FF", "412 Precondition Failed"}, [2]string{"c/%00", "412 Precondition Failed"})
+	c.deleteLines("c/%ff", "c/%00", strings.Repeat("n", 257), "c/"+strings.Repeat("%6E", 1025)).
+		want(t, "400 Bad Request", 0, 2, [2]string{"c/%FF", "412 Precondition Failed"}, [2]string{"c/%00", "412 Precondition Failed"})
+	c.want(c.do("PUT", "/v1/AUTH_test/c", nil), 201, "")
+	long := c.deleteLines("c", strings.Repeat("c/x", 5000), "c")
+	if long.want(t, "400 Bad Request", 1, 0); long.Body != "Invalid File Name" {
+		t.Errorf("a line longer than any name: %+v", long)
+	}
 	w := c.do("POST", "/v1/AUTH_test?bulk-delete", strings.NewReader("x"), "Accept", "image/png")
 	c.want(w, 200, "Number Deleted: 0\nNumber Not Found: 0\nResponse Body: \nResponse Status: 406 Not Acceptable\nErrors:\n")
 	r := httptest.NewRequest("POST", "/v1/AUTH_test?bulk-delete", nil)
@@ -276,8 +281,8 @@ func TestExtractTellsWhatIsWrongWithTheArchive(t *testing.T) {
 		data   []byte
 		text   string
 	}{
-		{"tar", []byte("no archive"), "Invalid Tar File: "},
-		{"tar.gz", good, "Invalid Tar File: gzip: invalid header"},
+		{"tar", []byte("no archive"), "Invalid Tar File: truncated header"},
+		{"tar.gz", good, "Invalid Tar File: not a gzip file"},
 		{"tar.bz2", good, "Invalid Tar File: bzip2 data invalid: bad magic value"},
 		{"tar", newArchive(t).done(), "Invalid Tar File: No Valid Files"},
 		{"tar", newArchive(t).file("top", "x").done(), "Invalid Tar File: No Valid Files"},

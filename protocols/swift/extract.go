@@ -36,6 +36,8 @@ const (
 	smallFile = 32 << 10
 	// extractors is how many files are stored at once.
 	extractors = 32
+	// unbounded is more bytes than any archive has.
+	unbounded = 1 << 62
 )
 
 // Why an archive is not read on.
@@ -70,7 +72,7 @@ func (f *Face) extractArchive(w http.ResponseWriter, r *http.Request, c *call) e
 		return nil
 	}
 	x := &extraction{bulk: b, base: strings.Trim(c.Container+"/"+c.Object, "/"), ready: map[string]bool{}, busy: map[string]bool{}}
-	in := &body{from: r.Body, left: 1 << 62}
+	in := &body{from: r.Body, left: unbounded}
 	err := x.run(r.Context(), in, format)
 	x.wait()
 	switch {
@@ -81,7 +83,9 @@ func (f *Face) extractArchive(w http.ResponseWriter, r *http.Request, c *call) e
 	case errors.Is(err, errTooMany), errors.Is(err, errRatio):
 		b.answer(w, r, extractRoot, http.StatusRequestEntityTooLarge, "Invalid Tar File: "+err.Error())
 	case err != nil:
-		b.answer(w, r, extractRoot, http.StatusBadRequest, "Invalid Tar File: "+err.Error())
+		b.answer(w, r, extractRoot, http.StatusBadRequest, "Invalid Tar File: "+archiveFault(err, format, unbounded-in.left))
+	case in.left == unbounded:
+		b.answer(w, r, extractRoot, http.StatusBadRequest, "Invalid Tar File: empty file")
 	case b.created == 0 && len(b.failures) == 0:
 		b.answer(w, r, extractRoot, http.StatusBadRequest, "Invalid Tar File: No Valid Files")
 	default:
@@ -89,6 +93,26 @@ func (f *Face) extractArchive(w http.ResponseWriter, r *http.Request, c *call) e
 	}
 	return nil
 }
+
+// archiveFault says what is wrong with an archive, in Swift's words where it
+// has some; read is how many bytes of it came.
+func archiveFault(err error, format string, read int64) string {
+	switch {
+	case read == 0:
+		return "empty file"
+	case errors.Is(err, gzip.ErrHeader), format == "tar.gz" && read < gzipHeader:
+		return "not a gzip file"
+	case format == "tar.bz2" && errors.Is(err, io.ErrUnexpectedEOF):
+		return "invalid compressed data"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "truncated header"
+	}
+	return err.Error()
+}
+
+// gzipHeader is how long a gzip file's header is at least, in bytes (RFC 1952
+// section 2.3).
+const gzipHeader = 10
 
 // An extraction is one archive on its way.
 type extraction struct {

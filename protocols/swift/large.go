@@ -121,6 +121,9 @@ func (f *Face) putManifest(w http.ResponseWriter, r *http.Request, c *call, m mo
 		return err
 	}
 	list, err := parseManifest(text, c.Ref)
+	if err == nil {
+		err = gateway.CheckManifest(list)
+	}
 	if err != nil {
 		return err
 	}
@@ -237,7 +240,7 @@ func heartbeatReport(obj *gateway.Object, err error) *report {
 	}
 	status, text := answerTo(err)
 	if text == "" {
-		text = sentences[status][1]
+		text = sentences[status][0] + "\n" + sentences[status][1]
 	}
 	p.text("Response Status", statusLine(status))
 	p.text("Response Body", text)

@@ -37,7 +37,8 @@ type manifestParser struct {
 	self     string // path of the manifest itself, as entries name objects
 	dec      *json.Decoder
 	segments []gateway.Segment
-	objects  int // entries that name an object
+	objects  int  // entries that name an object
+	holds    bool // an entry holds bytes
 	faults   []string
 }
 
@@ -59,7 +60,7 @@ func parseManifest(text []byte, ref gateway.Ref) ([]gateway.Segment, error) {
 		}
 		p.add(i, segment, size, fault)
 	}
-	if len(p.faults) == 0 && len(p.segments) > 0 && p.objects == 0 {
+	if (len(p.faults) > 0 || len(p.segments) > 0) && p.objects == 0 && p.holds {
 		p.faults = append(p.faults, "Inline data segments require at least one object-backed segment.")
 	}
 	if len(p.faults) > 0 {
@@ -165,6 +166,7 @@ func (p *manifestParser) segment(values map[string]json.RawMessage, unknown []st
 		return s, noSize, "extraneous keys " + quoted(unknown)
 	}
 	if !names {
+		p.holds = true
 		s.Data, fault = manifestData(values[keyData])
 		return s, noSize, fault
 	}

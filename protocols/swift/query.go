@@ -40,7 +40,8 @@ type listing struct {
 	named bool
 }
 
-// listingOf reads the parameters and the Accept header of a listing.
+// listingOf reads the parameters and the Accept header of a listing. HEAD lists
+// nothing, so that only the form that it asks for matters.
 func listingOf(r *http.Request) (listing, error) {
 	l := listing{ListOptions: gateway.ListOptions{Limit: maxListing}}
 	path, asked := "", ""
@@ -48,11 +49,11 @@ func listingOf(r *http.Request) (listing, error) {
 		if !l.set(key, value, &path, &asked) {
 			continue
 		}
-		if !utf8.ValidString(value) {
+		if r.Method != http.MethodHead && !utf8.ValidString(value) {
 			return listing{}, refuse(http.StatusBadRequest, `"`+key+`" parameter not valid UTF-8`)
 		}
 	}
-	if l.Limit > maxListing {
+	if l.Limit > maxListing && r.Method != http.MethodHead {
 		return listing{}, refuse(http.StatusPreconditionFailed, "Maximum limit is "+strconv.Itoa(maxListing))
 	}
 	if l.Direct {

@@ -199,7 +199,11 @@ func (s strangers) Authenticate(r *http.Request) (auth.Principal, error) {
 
 // serve answers a storage request whose caller is known.
 func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
-	if err := f.dispatch(w, r); err != nil {
+	err := f.dispatch(w, r)
+	if errs.ReasonOf(err) == errs.NameTooLong && r.Method != http.MethodPut && r.Method != "COPY" {
+		err = errs.Wrap("swift.serve", errs.NotFound, "", err) // nothing has such a name
+	}
+	if err != nil {
 		f.fail(w, r, err)
 	}
 }

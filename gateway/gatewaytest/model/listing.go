@@ -24,10 +24,10 @@ func (a *Account) List(c *Container, opt gateway.ListOptions) []string {
 		if !ok || low != "" && name <= low || high != "" && name >= high || opt.Direct && rest == "" {
 			continue
 		}
-		end, _, rolled := strings.Cut(rest, delimiter)
+		end, below, rolled := strings.Cut(rest, delimiter)
 		if delimiter != "" && rolled {
 			name = opt.Prefix + end + delimiter
-			if opt.Direct || !opt.Reverse && name == low {
+			if opt.Direct && below != "" || !opt.Direct && !opt.Reverse && name == low {
 				continue
 			}
 		}
