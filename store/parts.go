@@ -157,28 +157,30 @@ type partsRow struct {
 // readParts reads the row of a list that holds the byte at off; with small also
 // its inline parts. What is not there, or not what the content says, is damage.
 func (s *Store) readParts(ctx context.Context, c Content, off int64, small bool) (row partsRow, err error) {
-	r := kv.Range{Table: tableParts, From: partsKey(c.Blob, 0).Row, To: partsKey(c.Blob, off+1).Row, Reverse: true}
 	err = s.engine.View(ctx, func(v kv.Reader) error {
-		row = partsRow{}
-		page, err := v.Scan(r, 1)
-		if err != nil {
-			return err
-		}
-		if len(page.Items) == 0 {
-			return errNoParts
-		}
-		if _, row.off, row.parts, err = decodeParts(page.Items[0].Row, page.Items[0].Value); err != nil {
-			return newDamage(c, err)
-		}
-		if end := row.off + sizeOf(row.parts); off >= end || end > c.Size {
-			return newDamage(c, fmt.Errorf("its list of parts at byte %d ends at byte %d of %d", row.off, end, c.Size))
-		}
-		if small {
+		if row, err = partsAt(v, c, off); err == nil && small {
 			row.rows, err = inlineRows(v, row.parts)
 		}
 		return err
 	})
 	return row, fail("store.parts", err)
+}
+
+func partsAt(v kv.Reader, c Content, off int64) (row partsRow, err error) {
+	page, err := v.Scan(kv.Range{Table: tableParts, From: partsKey(c.Blob, 0).Row, To: partsKey(c.Blob, off+1).Row, Reverse: true}, 1)
+	if err != nil {
+		return row, err
+	}
+	if len(page.Items) == 0 {
+		return row, errNoParts
+	}
+	if _, row.off, row.parts, err = decodeParts(page.Items[0].Row, page.Items[0].Value); err != nil {
+		return row, newDamage(c, err)
+	}
+	if end := row.off + sizeOf(row.parts); off >= end || end > c.Size {
+		return row, newDamage(c, fmt.Errorf("its list of parts at byte %d ends at byte %d of %d", row.off, end, c.Size))
+	}
+	return row, nil
 }
 
 // errNoParts tells that a list is not there: its content was removed.

@@ -73,6 +73,18 @@ func (w *world) joined(name string) store.ContentReader {
 	return r
 }
 
+func (w *world) quarantined(c store.Content) (is bool) {
+	w.t.Helper()
+	err := w.View(w.t.Context(), func(v *store.View) (err error) {
+		is, err = v.Quarantined(c)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return is
+}
+
 // Content that consists of parts is copied, replaced and removed as other
 // content is, and every range of it reads as if it were one run.
 func partsAreOneContent(t *testing.T, w *onEngine) {
@@ -230,6 +242,9 @@ func TestDamageOfAPartIsFoundAndKept(t *testing.T) {
 		list, err := w.Quarantine(t.Context(), [16]byte{}, 10)
 		if err != nil || len(list) != 1 || list[0].Blob != bad.Content.Blob {
 			t.Fatalf("%s: %+v %v", how, list, err)
+		}
+		if o, _ := w.object("joined"); !w.quarantined(o.Content) {
+			t.Errorf("%s: the whole does not count as damaged", how)
 		}
 		if data, err := w.read("joined"); err == nil || len(data) != 0 {
 			t.Errorf("%s: %d bytes of damaged content are served, %v", how, len(data), err)
