@@ -136,7 +136,7 @@ type core struct {
 	uses      *uses
 
 	replicator *replicator
-	summing    sync.Map // uploads in pieces whose digests somebody brings up to date, by their folder
+	summing    sync.Map // uploads in pieces whose digests somebody brings up to date: Ref of the folder → true
 }
 
 // hint remembers which container had a name and in which depot it was, so that

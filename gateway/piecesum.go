@@ -21,7 +21,7 @@ import (
 
 // sumAhead is up to how many bytes of waiting pieces are read before a piece is
 // taken, or twice its own size where that is more: the client waits meanwhile.
-const sumAhead = 32 << 20
+const sumAhead = 128 << 20
 
 // A pieceSum is the digest of the pieces of an upload up to one that is being
 // received.
@@ -74,11 +74,15 @@ func (o *Objects) sumPiece(ctx context.Context, ref Ref, size int64) *pieceSum {
 		return nil
 	}
 	if !s.next(piece) && s.aheadOf(piece) {
-		if _, busy := o.summing.LoadOrStore(ref.Container+"/"+s.folder, true); busy {
+		upload := Ref{Account: ref.Account, Container: ref.Container, Object: s.folder}
+		if _, busy := o.summing.LoadOrStore(upload, true); busy {
 			return nil
 		}
-		defer o.summing.Delete(ref.Container + "/" + s.folder)
-		if err := o.sumWaiting(ctx, ref, at, s, piece, max(sumAhead, 2*size)); err != nil {
+		defer o.summing.Delete(upload)
+		if at, err = o.progress(ctx, ref, s); err == nil { // others may have done it meanwhile
+			err = o.sumWaiting(ctx, ref, at, s, piece, max(sumAhead, 2*size))
+		}
+		if err != nil {
 			o.cfg.Logger.WarnContext(ctx, "reading the pieces of an upload", "err", err)
 			return nil
 		}
@@ -107,7 +111,7 @@ func (o *Objects) progress(ctx context.Context, ref Ref, s *pieceSum) (at scope,
 	if err != nil {
 		return at, err
 	}
-	s.digest = store.NewDigest()
+	s.before, s.digest = store.Progress{}, store.NewDigest()
 	if marker.Progress != nil {
 		d, err := store.ResumeDigest(marker.Progress.State)
 		if err != nil {

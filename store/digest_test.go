@@ -13,8 +13,9 @@ import (
 // However content is cut, and wherever the state is written down in between,
 // the digests are those of all its bytes.
 func TestDigestsGoOnWhereTheirStateWasWrittenDown(t *testing.T) {
-	data := bytesOf("digest", 10_000)
-	for _, cut := range []int{0, 1, 63, 64, 65, 5000, 10_000} {
+	const n = 200_000
+	data := bytesOf("digest", n)
+	for _, cut := range []int{0, 1, 63, 64, 65, 5000, 100_000, n} {
 		d := store.NewDigest()
 		_, _ = d.Write(data[:cut])
 		state, err := d.State()
@@ -26,7 +27,7 @@ func TestDigestsGoOnWhereTheirStateWasWrittenDown(t *testing.T) {
 		}
 		_, _ = d.Write(data[cut:])
 		got, sum := d.Digests(), sha1.Sum(data)
-		if got.Size != 10_000 || got.MD5 != md5.Sum(data) || got.SHA256 != sha256.Sum256(data) || !bytes.Equal(got.SHA1, sum[:]) {
+		if got.Size != n || got.MD5 != md5.Sum(data) || got.SHA256 != sha256.Sum256(data) || !bytes.Equal(got.SHA1, sum[:]) {
 			t.Errorf("cut at %d: %+v", cut, got)
 		}
 	}
