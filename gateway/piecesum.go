@@ -21,7 +21,7 @@ import (
 
 // sumAhead is up to how many bytes of waiting pieces are read before a piece is
 // taken, or twice its own size where that is more: the client waits meanwhile.
-const sumAhead = 128 << 20
+const sumAhead = 64 << 20
 
 // A pieceSum is the digest of the pieces of an upload up to one that is being
 // received.
