@@ -364,7 +364,7 @@ func fail(op string, err error) error {
 		return errs.Wrap(op, errs.Forbidden, errs.TooMany, err)
 	case errors.Is(err, kv.ErrLimit):
 		return errs.Wrap(op, errs.Invalid, "", err)
-	case errors.Is(err, blob.ErrNoSpace):
+	case errors.Is(err, kv.ErrNoSpace), errors.Is(err, blob.ErrNoSpace):
 		return errs.Wrap(op, errs.OverQuota, errs.DiskFull, err)
 	}
 	return err

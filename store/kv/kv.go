@@ -107,6 +107,9 @@ var (
 	// ErrBusy: the engine cannot be reached, or a lock was not to be had in
 	// time. Nothing took effect; try again later.
 	ErrBusy = errors.New("kv: engine is busy or away")
+	// ErrNoSpace: the volume has no room for what the transaction writes.
+	// Nothing took effect; deleting may still be possible.
+	ErrNoSpace = errors.New("kv: no room on the volume")
 	// ErrInUse: another process holds the store.
 	ErrInUse = errors.New("kv: store is in use by another process")
 )

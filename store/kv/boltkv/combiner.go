@@ -195,14 +195,7 @@ func (e *Engine) finish() {
 	c := &e.c
 	if c.tx != nil {
 		if err := e.commit(); err != nil {
-			e.stop(err)
-			for _, r := range c.members {
-				if r.err == nil {
-					r.err = fmt.Errorf("%w: %w", kv.ErrUnknown, err)
-				} else {
-					r.err = e.stopError() // what it decided on may not be there
-				}
-			}
+			e.failed(err)
 		}
 	}
 	for _, r := range c.members {
@@ -212,7 +205,26 @@ func (e *Engine) finish() {
 	c.members = c.members[:0]
 }
 
-// commit writes the shared overlay into the bbolt transaction and ends it.
+// failed answers the members of a batch that was not committed. Whatever one
+// of them decided, it may have decided on what another wrote.
+func (e *Engine) failed(err error) {
+	full := errors.Is(err, kv.ErrNoSpace)
+	if !full {
+		e.stop(err)
+	}
+	for _, r := range e.c.members {
+		switch {
+		case full:
+			r.err = err
+		case r.err == nil:
+			r.err = fmt.Errorf("%w: %w", kv.ErrUnknown, err)
+		default:
+			r.err = e.stopError()
+		}
+	}
+}
+
+// commit makes the shared overlay durable and ends the bbolt transaction.
 func (e *Engine) commit() error {
 	c := &e.c
 	tx := c.tx
@@ -220,14 +232,8 @@ func (e *Engine) commit() error {
 	if c.shared.Len() == 0 {
 		return tx.Rollback()
 	}
-	err := guard(func() error {
-		if err := apply(tx.Bucket(rowsBucket()), c.shared); err != nil {
-			return err
-		}
-		return tx.Commit()
-	})
-	if err != nil {
-		return fmt.Errorf("boltkv: %w", errors.Join(err, abandon(tx)))
+	if err := e.wal.commit(tx, c.shared); err != nil {
+		return fmt.Errorf("boltkv: %w", err)
 	}
 	e.commits.Add(1)
 	e.updates.Add(c.writers)

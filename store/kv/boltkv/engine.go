@@ -19,6 +19,7 @@ import (
 // Engine is a kv.Engine in one bbolt file. Make it with Open.
 type Engine struct {
 	db   *bolt.DB
+	wal  *wal
 	path string
 	opt  Options
 
@@ -39,9 +40,10 @@ type Engine struct {
 var _ kv.Engine = (*Engine)(nil)
 
 // newEngine starts the combiner over an open database.
-func newEngine(db *bolt.DB, opt Options) *Engine {
+func newEngine(db *bolt.DB, w *wal, opt Options) *Engine {
 	e := &Engine{
 		db:   db,
+		wal:  w,
 		path: db.Path(),
 		opt:  opt,
 		wake: make(chan struct{}, 1),
@@ -221,21 +223,10 @@ func (e *Engine) shut() error {
 	<-e.idle
 	var err error
 	if e.stopError() == nil {
-		err = guard(e.writeFreelist)
+		err = guard(func() error { return e.wal.settle(true) })
 	}
-	if err = errors.Join(err, e.db.Close()); err != nil {
+	if err = errors.Join(err, e.wal.close(), e.db.Close()); err != nil {
 		return fmt.Errorf("boltkv: closing: %w", err)
 	}
 	return nil
-}
-
-// writeFreelist makes a last commit that holds the list of free pages, so
-// that the next Open need not walk over the tree.
-func (e *Engine) writeFreelist() error {
-	tx, err := e.db.Begin(true)
-	if err != nil {
-		return err
-	}
-	e.db.NoFreelistSync = false
-	return tx.Commit()
 }

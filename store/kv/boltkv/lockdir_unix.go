@@ -5,10 +5,7 @@ package boltkv
 import (
 	"errors"
 	"os"
-	"syscall"
 	"time"
-
-	"entrepot/store/kv"
 )
 
 // lockRetry is the pause between two attempts to lock.
@@ -21,16 +18,8 @@ func lockDir(dir string, timeout time.Duration) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for tries := timeout/lockRetry + 1; ; tries-- {
-		err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case err == nil:
-			return func() { _ = d.Close() }, nil // nothing was written through d
-		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
-			return nil, errors.Join(err, d.Close())
-		case tries <= 0:
-			return nil, errors.Join(kv.ErrInUse, d.Close())
-		}
-		time.Sleep(lockRetry)
+	if err := lock(d, timeout); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
+	return func() { _ = d.Close() }, nil // nothing was written through d
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -31,23 +32,38 @@ func Open(path string, opt Options) (*Engine, error) {
 	if err := ensure(path, opt); err != nil {
 		return nil, fmt.Errorf("boltkv: %w", err)
 	}
-	if err := verifyFile(path); err != nil {
-		return nil, fmt.Errorf("boltkv: %w", err)
-	}
+	opt.MapSize = mappable(path, opt.MapSize)
+	r := &recovery{path: path, opt: opt}
 	var db *bolt.DB
+	var w *wal
 	err := guard(func() (err error) {
-		if db, err = openBolt(path, opt, 0); err != nil {
+		if db, err = openBolt(path, opt, 0, r.prepare); err != nil {
 			return err
 		}
-		return checkFormat(db)
+		if err := checkFormat(db); err != nil {
+			return err
+		}
+		w, err = r.recovered(db)
+		return err
 	})
 	switch {
 	case err != nil && db != nil:
-		return nil, fmt.Errorf("boltkv: %s: %w", path, errors.Join(err, db.Close()))
+		return nil, fmt.Errorf("boltkv: %s: %w", path, errors.Join(err, r.close(), db.Close()))
 	case err != nil:
-		return nil, fmt.Errorf("boltkv: %w", err)
+		return nil, fmt.Errorf("boltkv: %w", errors.Join(err, r.close()))
 	}
-	return newEngine(db, opt), nil
+	return newEngine(db, w, opt), nil
+}
+
+// mappable returns how much of the address space to reserve for the file.
+func mappable(path string, size int) int {
+	if info, err := os.Stat(path); err == nil {
+		size = max(size, int(2*info.Size()))
+	}
+	for size > 1<<30 && !canMap(size) {
+		size /= 2
+	}
+	return size
 }
 
 // ensure makes the database at path unless a file is there.
@@ -60,6 +76,9 @@ func ensure(path string, opt Options) error {
 		return err
 	}
 	dir := filepath.Dir(path)
+	if _, err := os.Lstat(logPath(path)); err == nil {
+		return fmt.Errorf("%s is there, but the database %s that it belongs to is missing", logPath(path), path)
+	}
 	unlock, err := lockDir(dir, opt.LockTimeout)
 	if err != nil {
 		return fmt.Errorf("making %s: %w", path, err)
@@ -90,7 +109,7 @@ func create(path, dir string, opt Options) (err error) {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	db, err := openBolt(temp, opt, os.O_CREATE|os.O_EXCL)
+	db, err := openBolt(temp, opt, os.O_CREATE|os.O_EXCL, func(*os.File) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -117,25 +136,32 @@ func syncDir(dir string) error {
 }
 
 // openBolt opens the file with the flags of bbolt, less its wish to make a
-// file, plus extra.
-func openBolt(path string, opt Options, extra int) (*bolt.DB, error) {
+// file, plus extra. bbolt gets the file after prepare has.
+func openBolt(path string, opt Options, extra int, prepare func(*os.File) error) (*bolt.DB, error) {
 	db, err := bolt.Open(path, fileMode, &bolt.Options{
 		Timeout:         opt.LockTimeout + 50*time.Millisecond, // bbolt gives up 50 ms early
 		NoFreelistSync:  true,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: opt.MapSize,
 		NoStatistics:    true,
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			return opt.openFile(name, flag&^os.O_CREATE|extra, mode)
+		NoGrowSync:      true, // what a meta record names is written and synced before it counts
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			if f, err = opt.openFile(name, flag&^os.O_CREATE|extra, mode); err != nil {
+				return nil, err
+			}
+			if err = guard(func() error { return prepare(f) }); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+			return f, nil
 		},
 	})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: %w", path, kv.ErrInUse)
-	case err != nil:
+	case err != nil && !strings.Contains(err.Error(), path):
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return db, nil
+	return db, err
 }
 
 // checkFormat fails unless db holds the rows of this version of the engine.

@@ -1,6 +1,8 @@
 package boltkv
 
 import (
+	"crypto/rand"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -11,8 +13,8 @@ const (
 	// DefaultLockTimeout is how long Open waits for another process.
 	DefaultLockTimeout = time.Second
 	// DefaultMapSize is the address space in bytes that the file may grow into
-	// without being mapped anew.
-	DefaultMapSize = 1 << 30
+	// without being mapped anew: 16 GiB where addresses have 64 bits, else 1.
+	DefaultMapSize = 1 << (30 + 4*(^uint(0)>>63))
 )
 
 // Options tune an Engine. The zero value is right for production.
@@ -25,11 +27,15 @@ type Options struct {
 	// before it fails with kv.ErrInUse. 0 means DefaultLockTimeout.
 	LockTimeout time.Duration
 
-	// MapSize is the address space in bytes that is reserved for the file. A
-	// file that outgrows it is mapped anew in steps of 1 GiB, and each step
-	// waits for the views under way. It costs no memory. 0 means
-	// DefaultMapSize.
+	// MapSize is the address space in bytes that is reserved for the file; at
+	// least twice what the file has is reserved at Open, and less where the
+	// process may not have so much. A file that outgrows it is mapped anew in
+	// steps of 1 GiB, and each step waits for the views under way; near a step
+	// commits are slower. It costs no memory. 0 means DefaultMapSize.
 	MapSize int
+
+	// Random yields the names of sessions; nil means crypto/rand.
+	Random io.Reader
 
 	// OnStop, when set, is called once, on a goroutine of the engine's, with
 	// the error that ended writing.
@@ -37,6 +43,13 @@ type Options struct {
 
 	// openFile replaces os.OpenFile in tests.
 	openFile func(string, int, os.FileMode) (*os.File, error)
+	// sync and syncDir replace the syncs of files and of a directory in tests.
+	sync    func(*os.File) error
+	syncDir func(string) error
+	// observe is told in tests what was done to a file.
+	observe func(event string, f *os.File)
+	// checkpointCommits is after how many commits a checkpoint begins.
+	checkpointCommits int
 }
 
 // withDefaults returns o with zero fields replaced.
@@ -53,8 +66,23 @@ func (o Options) withDefaults() Options {
 	if o.OnStop == nil {
 		o.OnStop = func(error) {}
 	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
 	if o.openFile == nil {
 		o.openFile = os.OpenFile
+	}
+	if o.sync == nil {
+		o.sync = fdatasync
+	}
+	if o.syncDir == nil {
+		o.syncDir = syncDir
+	}
+	if o.observe == nil {
+		o.observe = func(string, *os.File) {}
+	}
+	if o.checkpointCommits <= 0 {
+		o.checkpointCommits = checkpointCommits
 	}
 	return o
 }

@@ -2,8 +2,16 @@
 
 package boltkv
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
-// shareFile tells nothing where files cannot be locked as bbolt does it: what
-// is read while another process writes could look like damage.
-func shareFile(*os.File) (free bool, err error) { return false, nil }
+// haveLocks tells that lockFile does nothing.
+const haveLocks = false
+
+// lockFile does nothing where files cannot be locked as bbolt does it.
+func lockFile(*os.File, time.Duration) error { return nil }
+
+// canMap leaves it to bbolt to find out.
+func canMap(int) bool { return true }
