@@ -8,6 +8,34 @@ func (o Options) WithOpenFile(open func(string, int, os.FileMode) (*os.File, err
 	return o
 }
 
+// WithSyncs returns o with replacements for the syncs of files and of
+// directories, but for those that bbolt makes itself.
+func (o Options) WithSyncs(file func(*os.File) error, dir func(string) error) Options {
+	o.sync, o.syncDir = file, dir
+	return o
+}
+
+// WithObserver returns o with somebody who is told what was done.
+func (o Options) WithObserver(observe func(event string, f *os.File)) Options {
+	o.observe = observe
+	return o
+}
+
+// WithBounds returns o with smaller bounds of the log.
+func (o Options) WithBounds(commits, record int, limit, wrap int64) Options {
+	o.tuning = tuning{checkpointCommits: commits, maxRecord: record, logLimit: limit, wrapRoom: wrap}
+	return o
+}
+
+// Fdatasync is the sync of production.
+func Fdatasync(f *os.File) error { return fdatasync(f) }
+
+// SyncDir is the sync of directories of production.
+func SyncDir(dir string) error { return syncDir(dir) }
+
+// LogPath returns the name of the log of a database.
+func LogPath(path string) string { return logPath(path) }
+
 // Queued returns how many requests wait for the combiner.
 func (e *Engine) Queued() int {
 	e.mu.Lock()
@@ -19,4 +47,10 @@ func (e *Engine) Queued() int {
 const (
 	LargeRows = largeRows
 	BatchRows = batchRows
+)
+
+// Layout of a log, for the tests that damage one.
+const (
+	BlockSize   = blockSize
+	RecordStart = recordStart
 )

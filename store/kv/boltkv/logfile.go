@@ -104,10 +104,10 @@ func (l *logFile) place(n int64) (at int64, err error) {
 		return l.head, nil
 	}
 	front := recordStart+n < tail
-	if front && tail-recordStart >= wrapRoom {
+	if front && tail-recordStart >= l.opt.tuning.wrapRoom {
 		return recordStart, nil
 	}
-	if l.head+n <= logLimit {
+	if l.head+n <= l.opt.tuning.logLimit {
 		if err = l.grow(l.head + n); err == nil {
 			return l.head, nil
 		}
@@ -121,7 +121,7 @@ func (l *logFile) place(n int64) (at int64, err error) {
 // grow makes the file at least least bytes large, and larger where there is
 // room. What it adds becomes durable with the next record.
 func (l *logFile) grow(least int64) error {
-	size := min(max(least, l.size+min(l.size, lastGrowth)), logLimit)
+	size := min(max(least, l.size+min(l.size, lastGrowth)), l.opt.tuning.logLimit)
 	_, err := l.f.WriteAt(make([]byte, size-l.size), l.size)
 	if noRoom(err) && size > least {
 		size = least

@@ -48,8 +48,33 @@ type Options struct {
 	syncDir func(string) error
 	// observe is told in tests what was done to a file.
 	observe func(event string, f *os.File)
-	// checkpointCommits is after how many commits a checkpoint begins.
+	// tuning holds the bounds that tests make smaller.
+	tuning tuning
+}
+
+// tuning bounds the log; zero fields take the constants of the same names.
+type tuning struct {
 	checkpointCommits int
+	maxRecord         int
+	logLimit          int64
+	wrapRoom          int64
+}
+
+// withDefaults returns t with zero fields replaced.
+func (t tuning) withDefaults() tuning {
+	if t.checkpointCommits <= 0 {
+		t.checkpointCommits = checkpointCommits
+	}
+	if t.maxRecord <= 0 {
+		t.maxRecord = maxRecord
+	}
+	if t.logLimit <= 0 {
+		t.logLimit = logLimit
+	}
+	if t.wrapRoom <= 0 {
+		t.wrapRoom = wrapRoom
+	}
+	return t
 }
 
 // withDefaults returns o with zero fields replaced.
@@ -81,8 +106,6 @@ func (o Options) withDefaults() Options {
 	if o.observe == nil {
 		o.observe = func(string, *os.File) {}
 	}
-	if o.checkpointCommits <= 0 {
-		o.checkpointCommits = checkpointCommits
-	}
+	o.tuning = o.tuning.withDefaults()
 	return o
 }

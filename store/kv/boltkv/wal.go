@@ -82,7 +82,7 @@ func newWAL(db *bolt.DB, file *os.File, opt Options) (*wal, error) {
 func (w *wal) commit(tx *bolt.Tx, o *overlay.Overlay) error {
 	w.buf = appendWrites(append(w.buf[:0], make([]byte, recordHead)...), o)
 	payload := len(w.buf) - recordHead
-	if w.log == nil || w.log.header.number == 0 || payload > maxRecord || w.mayRemap(tx, o.Len(), payload) {
+	if w.log == nil || w.log.header.number == 0 || payload > w.opt.tuning.maxRecord || w.mayRemap(tx, o.Len(), payload) {
 		return w.commitAlone(tx, o)
 	}
 	n := blocks(len(w.buf))
@@ -292,9 +292,9 @@ func (w *wal) begin() error {
 // before is far behind, it is waited for.
 func (w *wal) checkpointIfDue() error {
 	switch {
-	case w.next == nil && (w.bytes >= checkpointBytes || w.commits >= w.opt.checkpointCommits):
+	case w.next == nil && (w.bytes >= checkpointBytes || w.commits >= w.opt.tuning.checkpointCommits):
 		return w.start()
-	case w.next != nil && w.commits >= lateCheckpoint*w.opt.checkpointCommits:
+	case w.next != nil && w.commits >= lateCheckpoint*w.opt.tuning.checkpointCommits:
 		return w.wait()
 	}
 	return nil
