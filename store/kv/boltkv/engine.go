@@ -223,7 +223,7 @@ func (e *Engine) shut() error {
 	<-e.idle
 	var err error
 	if e.stopError() == nil {
-		err = guard(func() error { return e.wal.settle(true) })
+		err = guard(e.wal.shut)
 	}
 	if err = errors.Join(err, e.wal.close(), e.db.Close()); err != nil {
 		return fmt.Errorf("boltkv: closing: %w", err)

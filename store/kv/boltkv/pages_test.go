@@ -3,7 +3,9 @@ package boltkv_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,7 +18,7 @@ import (
 
 // twoStates returns the bytes of a database of n rows, as a crash leaves it
 // (without a list of free pages) and as a clean stop does.
-func twoStates(t testing.TB, n int) (crashed, clean []byte) {
+func twoStates(t testing.TB, n int) (crashed, clean image) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store.db")
 	e, err := boltkv.Open(path, boltkv.Options{})
@@ -33,16 +35,34 @@ func twoStates(t testing.TB, n int) (crashed, clean []byte) {
 	if err := e.Update(t.Context(), nil, drop); err != nil { // leaves free pages
 		t.Fatal(err)
 	}
-	if crashed, err = os.ReadFile(path); err != nil {
+	if crashed, err = readImage(path); err != nil || (crashed.log == nil) != (n == 0) {
 		t.Fatal(err)
 	}
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if clean, err = os.ReadFile(path); err != nil {
+	if clean, err = readImage(path); err != nil || clean.log != nil {
 		t.Fatal(err)
 	}
-	return used(crashed), used(clean)
+	return crashed, clean
+}
+
+// An image is what the files of a database hold; log is nil for none.
+type image struct{ db, log []byte }
+
+// clone returns a copy of the image whose database may be changed.
+func (i image) clone() image { return image{db: bytes.Clone(i.db), log: i.log} }
+
+// readImage reads the files of the database at path as they are.
+func readImage(path string) (i image, err error) {
+	if i.db, err = os.ReadFile(path); err != nil {
+		return i, err
+	}
+	i.db = used(i.db)
+	if i.log, err = os.ReadFile(boltkv.LogPath(path)); errors.Is(err, fs.ErrNotExist) {
+		return i, nil
+	}
+	return i, err
 }
 
 // used cuts off what a database file has beyond its last page in use: bbolt
@@ -55,13 +75,10 @@ func used(data []byte) []byte {
 	return data[:pages*uint64(os.Getpagesize())]
 }
 
-// openBytes writes data to a file and opens it as a database.
-func openBytes(t *testing.T, data []byte) (*boltkv.Engine, string, error) {
+// openImage writes an image to files and opens it as a database.
+func openImage(t *testing.T, i image) (*boltkv.Engine, string, error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "store.db")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := lay(t, t.TempDir(), i.db, i.log)
 	e, err := boltkv.Open(path, boltkv.Options{})
 	if err == nil {
 		t.Cleanup(func() { _ = e.Close() })
@@ -94,8 +111,8 @@ func countRows(t *testing.T, e *boltkv.Engine) (n int, err error) {
 func TestSoundDatabasesOpenAfterCrashAndCleanStop(t *testing.T) {
 	for _, n := range []int{0, 1, 3000} {
 		crashed, clean := twoStates(t, n)
-		for name, data := range map[string][]byte{"crashed": crashed, "clean": clean} {
-			e, _, err := openBytes(t, data)
+		for name, data := range map[string]image{"crashed": crashed, "clean": clean} {
+			e, _, err := openImage(t, data)
 			if err != nil {
 				t.Fatalf("%s, %d rows: %v", name, n, err)
 			}
@@ -118,10 +135,11 @@ func TestTornPagesAreRefusedOrFound(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	refused, found, harmless := 0, 0, 0
 	for i := range 200 {
-		data := bytes.Clone(crashed)
+		torn := crashed.clone()
 		if i%2 == 1 {
-			data = bytes.Clone(clean)
+			torn = clean.clone()
 		}
+		data := torn.db
 		size := os.Getpagesize()
 		page := data[rng.IntN(len(data)/size)*size:][:size]
 		half := page[:size/2]
@@ -142,7 +160,7 @@ func TestTornPagesAreRefusedOrFound(t *testing.T) {
 				binary.NativeEndian.PutUint32(half[j:], 0xFFFFFF00|rng.Uint32()%256)
 			}
 		}
-		e, path, err := openBytes(t, data)
+		e, path, err := openImage(t, torn)
 		if err != nil {
 			if !strings.Contains(err.Error(), path) {
 				t.Errorf("%d: refused without the file's name: %v", i, err)
@@ -169,11 +187,11 @@ func TestTornPagesAreRefusedOrFound(t *testing.T) {
 func TestOneTornMetaPageIsNoMatter(t *testing.T) {
 	crashed, clean := twoStates(t, 100)
 	size := os.Getpagesize()
-	for i, base := range [][]byte{crashed, clean} {
+	for i, base := range []image{crashed, clean} {
 		for page := range 2 {
-			data := bytes.Clone(base)
-			clear(data[page*size:][:size/2])
-			e, _, err := openBytes(t, data)
+			data := base.clone()
+			clear(data.db[page*size:][:size/2])
+			e, _, err := openImage(t, data)
 			if err != nil {
 				t.Fatalf("state %d, page %d: %v", i, page, err)
 			}
@@ -181,9 +199,13 @@ func TestOneTornMetaPageIsNoMatter(t *testing.T) {
 				t.Error(list)
 			}
 		}
-		data := bytes.Clone(base)
-		clear(data[:2*size])
-		if _, path, err := openBytes(t, data); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "meta") {
+		data := base.clone()
+		clear(data.db[:2*size])
+		if _, path, err := openImage(t, data); data.log != nil {
+			if err != nil {
+				t.Errorf("both meta pages are gone, but the log has one: %v", err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "meta") {
 			t.Errorf("both meta pages are gone: %v", err)
 		}
 	}
@@ -191,12 +213,12 @@ func TestOneTornMetaPageIsNoMatter(t *testing.T) {
 
 func TestACutFileIsRefused(t *testing.T) {
 	crashed, clean := twoStates(t, 3000)
-	for _, data := range [][]byte{crashed, clean} {
-		for _, keep := range []int{len(data) - os.Getpagesize(), len(data) / 2, 3 * os.Getpagesize(), 100} {
-			e, path, err := openBytes(t, data[:keep])
+	for _, data := range []image{crashed, clean} {
+		for _, keep := range []int{len(data.db) - os.Getpagesize(), len(data.db) / 2, 3 * os.Getpagesize(), 100} {
+			e, path, err := openImage(t, image{db: data.db[:keep], log: data.log})
 			if err == nil {
 				if got, err := countRows(t, e); err != nil || got != 3000 { // the end was free
-					t.Errorf("%d of %d bytes: %d rows, %v", keep, len(data), got, err)
+					t.Errorf("%d of %d bytes: %d rows, %v", keep, len(data.db), got, err)
 				}
 				continue
 			}
@@ -205,7 +227,7 @@ func TestACutFileIsRefused(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := openBytes(t, append(bytes.Clone(clean), make([]byte, 12345)...)); err != nil {
+	if _, _, err := openImage(t, image{db: append(bytes.Clone(clean.db), make([]byte, 12345)...)}); err != nil {
 		t.Errorf("a longer file: %v", err)
 	}
 }
@@ -229,7 +251,7 @@ func TestBackupBesideWritersIsOneState(t *testing.T) {
 	if err != nil || seen != 2000 {
 		t.Fatal(seen, err)
 	}
-	restored, _, err := openBytes(t, copied.Bytes())
+	restored, _, err := openImage(t, image{db: copied.Bytes()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,12 +269,12 @@ func FuzzOpenDamaged(f *testing.F) {
 	f.Add(true, uint32(16), []byte{0xFF, 0xFF})
 	f.Add(true, uint32(4*4096+8), []byte{1, 0, 0xFF, 0xFF})
 	f.Fuzz(func(t *testing.T, synced bool, at uint32, with []byte) {
-		data := bytes.Clone(crashed)
+		data := crashed.clone()
 		if synced {
-			data = bytes.Clone(clean)
+			data = clean.clone()
 		}
-		copy(data[int(at)%len(data):], with)
-		e, _, err := openBytes(t, data)
+		copy(data.db[int(at)%len(data.db):], with)
+		e, _, err := openImage(t, data)
 		if err != nil {
 			return
 		}

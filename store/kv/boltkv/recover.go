@@ -183,7 +183,7 @@ func (w *wal) replay(log *logFile) (err error) {
 		}
 	}
 	w.opt.Logger.Info("the database was not closed; what was in its log is back", "file", w.db.Path(), "commits", records)
-	return w.settle(false)
+	return w.settle()
 }
 
 // repeat commits the writes of records that are in the log. The next record is

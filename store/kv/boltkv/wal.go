@@ -384,15 +384,28 @@ func (w *wal) unpin() {
 	}
 }
 
-// settle makes the database one that needs no log, in one last commit that
-// holds the list of free pages where that is asked for.
-func (w *wal) settle(freelist bool) error {
-	if w.log != nil && w.log.header.number > 0 {
+// settle makes the database one that needs no log and removes the log.
+func (w *wal) settle() error {
+	if w.log == nil {
+		return nil
+	}
+	if w.log.header.number > 0 {
 		if err := w.checkpointNow(); err != nil {
 			return err
 		}
 		w.unpin()
 	}
+	if err := w.last(false); err != nil {
+		return err
+	}
+	log := w.log
+	w.log = nil
+	return log.remove()
+}
+
+// last commits that the database needs no log, with the list of free pages
+// where that is asked for, so that the next Open need not walk over the tree.
+func (w *wal) last(freelist bool) error {
 	tx, err := w.db.Begin(true)
 	if err != nil {
 		return err
@@ -411,12 +424,16 @@ func (w *wal) settle(freelist bool) error {
 	if err != nil {
 		return errors.Join(err, abandon(tx))
 	}
-	if w.log == nil {
-		return nil
+	return nil
+}
+
+// shut settles the database for the last time. Its two meta records then are
+// of commits that need no log, so that one of them may be damaged.
+func (w *wal) shut() error {
+	if err := w.settle(); err != nil {
+		return err
 	}
-	log := w.log
-	w.log = nil
-	return log.remove()
+	return w.last(true)
 }
 
 // close lets go of all that the wal holds. A log that settle did not remove
