@@ -62,7 +62,17 @@ type checkpoint struct {
 	pin    *bolt.Tx
 	header header
 	synced chan error // gets one value
-	over   bool       // it was received, and was nil
+	over   bool       // it was received
+}
+
+// wait returns how the sync of the pages ended. It is called until it fails.
+func (c *checkpoint) wait() error {
+	if c.over {
+		return nil
+	}
+	err := <-c.synced
+	c.over = true
+	return err
 }
 
 // newWAL returns the wal of an open database without a log.
@@ -244,6 +254,7 @@ func (w *wal) stamp(mark bool) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
+	w.next.over = true
 	if err := w.log.writeHeader(w.next.header); err != nil {
 		return err
 	}
@@ -316,27 +327,19 @@ func (w *wal) ready() (*header, error) {
 	if w.next == nil {
 		return nil, nil
 	}
-	if !w.next.over {
-		select {
-		case err := <-w.next.synced:
-			if err != nil {
-				return nil, err
-			}
-			w.next.over = true
-		default:
-			return nil, nil
-		}
+	if !w.next.over && len(w.next.synced) == 0 {
+		return nil, nil
+	}
+	if err := w.next.wait(); err != nil {
+		return nil, err
 	}
 	return &w.next.header, nil
 }
 
 // wait waits for the checkpoint under way and writes its header.
 func (w *wal) wait() error {
-	if !w.next.over {
-		if err := <-w.next.synced; err != nil {
-			return err
-		}
-		w.next.over = true
+	if err := w.next.wait(); err != nil {
+		return err
 	}
 	if err := w.log.writeHeader(w.next.header); err != nil {
 		return err
@@ -362,9 +365,7 @@ func (w *wal) drop() (err error) {
 	if w.next == nil {
 		return nil
 	}
-	if !w.next.over {
-		err = <-w.next.synced
-	}
+	err = w.next.wait()
 	_ = w.next.pin.Rollback() // the end of a reader cannot fail
 	w.next = nil
 	return err

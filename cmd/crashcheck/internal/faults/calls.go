@@ -50,7 +50,7 @@ type call struct {
 func calls() []call {
 	return []call{
 		{"write", 200}, {"pwrite64", 200}, {"fdatasync", 200}, {"fsync", 25},
-		{"renameat", 25}, {"unlinkat", 15}, {"mkdirat", 12}, {"openat", 60},
+		{"renameat", 25}, {"unlinkat", 15}, {"mkdirat", 12}, {"openat", 60}, {"fallocate", 6},
 	}
 }
 
@@ -206,6 +206,11 @@ func (b *bench) loadUntilHit(ctx context.Context, g *process.Gateway) (ended boo
 	return false
 }
 
+// ofDatabase tells whether a path is the database or its log.
+func ofDatabase(path string) bool {
+	return strings.HasSuffix(path, "entrepot.db") || strings.HasSuffix(path, "entrepot.db.log")
+}
+
 // judgeAfterError holds a living gateway to the rules after a failed write:
 // reads are served; after a failed sync, or a failed write of the database,
 // nothing is written any more.
@@ -217,7 +222,7 @@ func (b *bench) judgeAfterError(ctx context.Context, hit []process.Injection) {
 	for _, i := range hit {
 		sync := i.Call == "fsync" || i.Call == "fdatasync"
 		switch {
-		case strings.HasSuffix(i.Path, "entrepot.db") && (sync || i.Call == "pwrite64"):
+		case ofDatabase(i.Path) && (sync || i.Call == "pwrite64"):
 			database = i.Line
 		case strings.Contains(i.Path, "/blobs") && sync:
 			content = i.Line

@@ -175,7 +175,7 @@ func fill(path string, leave int64) (err error) {
 // injectNoSpace has one kind of call fail for lack of space from the Nth time
 // on.
 func (b *bench) injectNoSpace(ctx context.Context) error {
-	kinds := []string{"pwrite64", "mkdirat", "renameat", "ftruncate"}
+	kinds := []string{"pwrite64", "mkdirat", "renameat", "fallocate"}
 	name, n := kinds[int(b.seed/3)%len(kinds)], 1+int(b.seed/12)%40
 	b.result.Variant = fmt.Sprintf("ENOSPC at %s %d", name, n)
 	if err := b.meetError(ctx, fmt.Sprintf("%s:error=ENOSPC:when=%d+", name, n)); err != nil {
