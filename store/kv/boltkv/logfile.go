@@ -41,8 +41,8 @@ type logFile struct {
 // createLog makes the log beside the database at path. It is durable under a
 // temporary name before it bears its own, so a log that is there has a sound
 // header.
-func createLog(path string, h header, opt Options) (l *logFile, err error) {
-	l = &logFile{path: logPath(path), opt: opt, header: h, head: h.at, seq: h.seq, size: recordStart + firstLog}
+func createLog(path string, h header, opt Options) (_ *logFile, err error) {
+	l := &logFile{path: logPath(path), opt: opt, header: h, head: h.at, seq: h.seq, size: recordStart + firstLog}
 	temp := l.path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
