@@ -54,5 +54,5 @@ func parseSeconds(text string) store.Stamp {
 	if strings.HasPrefix(whole, "-") {
 		ticks = -ticks
 	}
-	return store.Stamp(sec*100_000 + ticks)
+	return store.Ticks(sec*100_000 + ticks)
 }

@@ -24,6 +24,7 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	}
 	for i := range objects {
 		o := w.carriedRow(s, n, d, &objects[i], target+objects[i].Name[len(n.path):])
+		w.setTimes(n, &o)
 		tx.MoveRow(&s.container, &d.container, &objects[i], &o, w.now)
 	}
 	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
@@ -140,11 +141,23 @@ func (w *transfer) copyObject(tx *store.Tx, s *scope, n *node, d *scope, src *st
 	if err := w.share(tx, s, src, &o); err != nil {
 		return err
 	}
-	if n.kind == NodeFile && !w.opt.Modified.IsZero() {
-		setModified(&o, w.opt.Modified)
-	}
+	w.setTimes(n, &o)
 	tx.PutObject(&d.container, nil, &o, w.now)
 	return nil
+}
+
+// setTimes gives the row of a single file the times that the caller chose.
+func (w *transfer) setTimes(n *node, o *store.Object) {
+	if n.kind != NodeFile {
+		return
+	}
+	if !w.opt.Modified.IsZero() {
+		o.Properties = maps.Clone(o.Properties)
+		setModified(o, w.opt.Modified)
+	}
+	if !w.opt.Created.IsZero() {
+		o.Created = store.StampOf(w.opt.Created)
+	}
 }
 
 // copyFolder makes the folder alone, with its properties.

@@ -384,7 +384,7 @@ func (t *Trees) listRoot(v *store.View, p auth.Principal, ref Ref, opt ListTree,
 // container that it just showed.
 func (t *Trees) descend(v *store.View, p auth.Principal, page TreePage, at Ref, opt ListTree, now store.Stamp) (TreePage, error) {
 	if opt.Limit -= len(page.Nodes); opt.Limit <= 0 {
-		page.Next = at
+		page.Next = Ref{Account: at.Account, Container: at.Container, Object: beforeMembers}
 		return page, nil
 	}
 	opt.After = Ref{}
@@ -396,6 +396,11 @@ func (t *Trees) descend(v *store.View, p auth.Principal, page TreePage, at Ref, 
 	}
 	return page, err
 }
+
+// beforeMembers sorts before every name: a walk of an account that goes on
+// behind it goes on with the members of the container. Without it a container
+// is done with.
+const beforeMembers = "\x00"
 
 // resumeContainer continues a recursive walk from the root inside a container.
 func (t *Trees) resumeContainer(v *store.View, p auth.Principal, opt ListTree, now store.Stamp) (TreePage, error) {

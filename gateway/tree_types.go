@@ -126,9 +126,11 @@ func (e *LockError) Unwrap() error { return errs.Locked }
 type TreeOptions struct {
 	Overwrite bool
 	// Shallow copies a folder without its members (COPY with Depth 0).
-	Shallow    bool
-	Modified   time.Time // for a single file; zero: the source's
-	Conditions Conditions
+	Shallow bool
+	// Modified and Created are the times of a single file; zero: the source's
+	// modification time, and for a copy the present as its creation.
+	Modified, Created time.Time
+	Conditions        Conditions
 }
 
 // ListTree selects a page of a folder's tree.

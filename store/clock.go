@@ -11,12 +11,21 @@ type Stamp int64
 
 const tick = 10 * time.Microsecond
 
-// StampOf returns the Stamp of t, rounded down; 0 for the zero time.
+// StampOf returns the Stamp of t, rounded down; 0 for the zero time. The epoch
+// itself, which many files have for their time, is one tick late.
 func StampOf(t time.Time) Stamp {
 	if t.IsZero() {
 		return 0
 	}
-	return Stamp(t.Unix()*100_000 + int64(t.Nanosecond())/int64(tick))
+	return Ticks(t.Unix()*100_000 + int64(t.Nanosecond())/int64(tick))
+}
+
+// Ticks returns the Stamp that is n ticks behind the epoch; one tick for 0.
+func Ticks(n int64) Stamp {
+	if n == 0 {
+		return 1
+	}
+	return Stamp(n)
 }
 
 // Time returns the moment as a UTC time; the zero time for 0.

@@ -125,12 +125,7 @@ func sendPut(w http.ResponseWriter, opt gateway.PutOptions, result gateway.PutRe
 	h := w.Header()
 	h["Oc-Etag"] = setValidators(h, result.Object)
 	setChecksum(h, result.Object)
-	if !opt.Modified.IsZero() {
-		h["X-OC-Mtime"] = []string{"accepted"}
-	}
-	if !opt.Created.IsZero() {
-		h["X-OC-CTime"] = []string{"accepted"}
-	}
+	timesAccepted(h, opt.Modified, opt.Created)
 	if result.Created {
 		h.Set("Content-Length", "0")
 		w.WriteHeader(http.StatusCreated)

@@ -2,6 +2,7 @@ package dav
 
 import (
 	"net/http"
+	"time"
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
@@ -51,7 +52,9 @@ func (f *Face) copyMove(q *request) error {
 	if opt.Shallow, err = f.treeDepth(q, src, isCopy); err != nil {
 		return err
 	}
-	opt.Modified, _ = parseEpoch(q.r.Header.Get("X-Oc-Mtime"))
+	if err := f.times(q, src, &opt); err != nil {
+		return err
+	}
 	run := f.trees.Copy
 	if !isCopy {
 		if err := f.mayNameContainers(src); err != nil {
@@ -63,9 +66,7 @@ func (f *Face) copyMove(q *request) error {
 	if err != nil {
 		return overwriteRefused(err, opt)
 	}
-	if !opt.Modified.IsZero() {
-		q.w.Header()["X-OC-Mtime"] = []string{"accepted"}
-	}
+	timesAccepted(q.w.Header(), opt.Modified, opt.Created)
 	if created {
 		q.w.Header().Set("Content-Length", "0")
 		q.w.WriteHeader(http.StatusCreated)
@@ -73,6 +74,31 @@ func (f *Face) copyMove(q *request) error {
 		q.w.WriteHeader(http.StatusNoContent)
 	}
 	return nil
+}
+
+// times reads the times that a file is to have; those of folders are not set.
+func (f *Face) times(q *request, src gateway.Ref, opt *gateway.TreeOptions) error {
+	var modified, created bool
+	opt.Modified, modified = parseEpoch(q.r.Header.Get("X-Oc-Mtime"))
+	opt.Created, created = parseEpoch(q.r.Header.Get("X-Oc-Ctime"))
+	if !modified && !created {
+		return nil
+	}
+	node, err := f.trees.Stat(q.ctx(), src, gateway.NodeParts{})
+	if err == nil && node.Folder() {
+		opt.Modified, opt.Created = time.Time{}, time.Time{}
+	}
+	return err
+}
+
+// timesAccepted tells which of the times that a client sent were set.
+func timesAccepted(h http.Header, modified, created time.Time) {
+	if !modified.IsZero() {
+		h["X-OC-Mtime"] = []string{"accepted"}
+	}
+	if !created.IsZero() {
+		h["X-OC-CTime"] = []string{"accepted"}
+	}
 }
 
 // overwriteRefused says of an existing destination that "Overwrite: F" does
