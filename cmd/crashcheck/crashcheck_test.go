@@ -62,6 +62,14 @@ func TestCrashSlice(t *testing.T) {
 	}
 }
 
+func TestSoakInspectsAtItsEnd(t *testing.T) {
+	t.Parallel()
+	out, err := crashcheck(t.Context(), "soak", "--for", "5s", "--every", "300ms", "--clients", "2", "--binary", gateway(t), "--work", t.TempDir())
+	if err != nil || !strings.Contains(out, "soak seed 1: ok: 5s") || strings.Count(out, " MiB ") < 4 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestSeriesResumesFromItsLedger(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "ledger.jsonl")

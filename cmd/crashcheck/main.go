@@ -3,6 +3,8 @@
 // restarts it, and compares all that it shows with what its clients were told.
 //
 //	crashcheck run --faults C1,C2 --runs 100 --ledger FILE   makes runs and adds them to a ledger
+//	crashcheck soak --for 10m                           loads one gateway for long and sees that nothing grows
+//	crashcheck many --objects 1000000                   measures memory and starts of a gateway that holds many objects
 //	crashcheck summary --ledger FILE                         prints the totals of a ledger
 //	crashcheck list                                          lists the faults and which are possible here
 //
@@ -47,7 +49,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return errors.New("give a command; see crashcheck --help") },
 	}
-	root.AddCommand(runCommand(), summaryCommand(), listCommand())
+	root.AddCommand(runCommand(), soakCommand(), manyCommand(), summaryCommand(), listCommand())
 	return root
 }
 
@@ -79,18 +81,24 @@ func runCommand() *cobra.Command {
 			return s.run(cmd.Context())
 		},
 	}
+	s.flags(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&s.faults, "faults", []string{"C1"}, "faults, separated by commas; see crashcheck list")
 	f.IntVar(&s.runs, "runs", 0, "new runs of each fault; 0: until --for is over")
 	f.DurationVar(&s.most, "for", 0, "begin no run after this time; 0: no bound")
-	f.Uint64Var(&s.seed, "seed", 1, "first seed")
 	f.StringVar(&s.ledger, "ledger", "", "file of results to resume and extend; none: results are only printed")
+	f.BoolVar(&s.again, "again", false, "repeat runs that stand in the ledger")
+	return cmd
+}
+
+// flags are those of all commands that start a gateway.
+func (s *series) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Uint64Var(&s.seed, "seed", 1, "first seed")
 	f.StringVar(&s.work, "work", "", "directory for data and logs; it must not lie on a file system in memory (default: a temporary one)")
 	f.StringVar(&s.binary, "binary", "", "gateway to test (default: build the module in the working directory)")
 	f.IntVar(&s.clients, "clients", 8, "clients, 1 to 64")
 	f.BoolVar(&s.keep, "keep", false, "keep the directories of all runs, not only of those that failed")
-	f.BoolVar(&s.again, "again", false, "repeat runs that stand in the ledger")
-	return cmd
 }
 
 func (s *series) run(ctx context.Context) error {

@@ -129,6 +129,9 @@ func (o Options) strace() []string {
 	return args
 }
 
+// Pid returns the number of the process.
+func (g *Gateway) Pid() int { return g.cmd.Process.Pid }
+
 // Ended is closed when the process is gone.
 func (g *Gateway) Ended() <-chan struct{} { return g.ended }
 

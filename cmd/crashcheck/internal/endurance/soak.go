@@ -1,0 +1,119 @@
+package endurance
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"entrepot/cmd/crashcheck/internal/process"
+	"entrepot/cmd/crashcheck/internal/wire"
+)
+
+// Bounds of growth between the first samples and the last ones of a soak.
+const (
+	// moreMemory is what may come on top of a quarter: the collector's pace
+	// alone makes the heap breathe.
+	moreMemory      = 16 << 20
+	moreGoroutines  = 20
+	moreDescriptors = 20
+)
+
+// A Soak loads one gateway for long.
+type Soak struct {
+	Gateway *process.Gateway
+	Client  *wire.Client
+	For     time.Duration
+	Every   time.Duration // between samples
+	// Work drives the gateway until its context ends. It is called anew for
+	// each sample, so that the sample is taken while nobody asks for anything.
+	Work func(ctx context.Context)
+	Out  io.Writer
+}
+
+// Run loads the gateway and returns what grew though it should not.
+func (s Soak) Run(ctx context.Context) (wrong []string, err error) {
+	fmt.Fprintln(s.Out, heading)
+	begun := time.Now()
+	var samples []Sample
+	for time.Since(begun) < s.For && ctx.Err() == nil {
+		spell, end := context.WithTimeout(ctx, s.Every)
+		s.Work(spell)
+		end()
+		s.Client.Close()
+		time.Sleep(500 * time.Millisecond) // what requests left behind ends
+		sample, err := Take(ctx, s.Gateway, s.Client, begun)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintln(s.Out, sample)
+		samples = append(samples, sample)
+	}
+	return Grown(samples), ctx.Err()
+}
+
+// Grown compares the second quarter of the samples with the last: at first
+// everything grows.
+func Grown(samples []Sample) (wrong []string) {
+	n := len(samples) / 4
+	if n == 0 {
+		return []string{fmt.Sprintf("%d samples are too few", len(samples))}
+	}
+	early, late := mean(samples[n:2*n]), mean(samples[len(samples)-n:])
+	for _, c := range []struct {
+		what              string
+		early, late, more int64
+	}{
+		{"resident memory", early.Anon, late.Anon, early.Anon/4 + moreMemory},
+		{"the heap", early.Heap, late.Heap, early.Heap/4 + moreMemory},
+		{"goroutines", early.Goroutines, late.Goroutines, moreGoroutines},
+		{"open descriptors", early.Descriptors, late.Descriptors, moreDescriptors},
+	} {
+		if c.late > c.early+c.more {
+			wrong = append(wrong, fmt.Sprintf("%s grew from %d to %d", c.what, c.early, c.late))
+		}
+	}
+	return wrong
+}
+
+// mean returns the mean of samples.
+func mean(samples []Sample) (m Sample) {
+	for _, s := range samples {
+		m.Anon += s.Anon
+		m.Heap += s.Heap
+		m.Goroutines += s.Goroutines
+		m.Descriptors += s.Descriptors
+	}
+	n := int64(len(samples))
+	return Sample{Anon: m.Anon / n, Heap: m.Heap / n, Goroutines: m.Goroutines / n, Descriptors: m.Descriptors / n}
+}
+
+// each runs fn for every number below n, in so many goroutines, until one
+// fails.
+func each(ctx context.Context, n, workers int, fn func(ctx context.Context, i int) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for i := range next {
+				if err := fn(ctx, i); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		select {
+		case next <- i:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	all.Wait()
+	return context.Cause(ctx)
+}
