@@ -15,6 +15,7 @@ import (
 	"entrepot/store/blob"
 	"entrepot/store/blob/memblob"
 	"entrepot/store/blob/volumes"
+	"entrepot/store/kv"
 )
 
 // replicated is a gateway with three stores and a space in the primary one,
@@ -30,8 +31,19 @@ type replicated struct {
 
 func newReplicated(t *testing.T, change func(*gateway.Config)) *replicated {
 	t.Helper()
-	r := &replicated{t: t, first: memblob.New(memblob.Options{}), second: memblob.New(memblob.Options{})}
+	return newReplicatedOn(t, nil, nil, change)
+}
+
+// newReplicatedOn is newReplicated on an engine, with the content of the second
+// store on another; nil: the usual ones.
+func newReplicatedOn(t *testing.T, engine kv.Engine, second blob.Blobs, change func(*gateway.Config)) *replicated {
+	t.Helper()
+	if second == nil {
+		second = memblob.New(memblob.Options{})
+	}
+	r := &replicated{t: t, first: memblob.New(memblob.Options{}), second: second}
 	opt := gatewaytest.Options{
+		Engine: engine,
 		Blobs: volumes.New(r.first, map[uint8]blob.Blobs{2: r.second, 3: memblob.New(memblob.Options{})}),
 		Config: gateway.Config{
 			Stores:      []gateway.StoreInfo{{ID: 1}, {ID: 2}, {ID: 3}},

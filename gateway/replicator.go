@@ -245,8 +245,11 @@ func (r *replicator) work(ctx context.Context, p pair) (did bool, err error) {
 	if err != nil || l.known && (l.state.Next > now || l.state.Holder != r.id && l.state.Lease > now) {
 		return false, err
 	}
-	if did, err = r.advance(ctx, l); err == nil {
+	switch did, err = r.advance(ctx, l); {
+	case err == nil:
 		return did, r.succeeded(ctx, l)
+	case errors.Is(err, errHeld):
+		return false, nil
 	}
 	if ctx.Err() != nil || r.store.Stopped() != nil {
 		return false, err
@@ -277,6 +280,9 @@ func (r *replicator) advance(ctx context.Context, l *link) (did bool, err error)
 	return true, r.compare(ctx, l)
 }
 
+// errHeld tells that another gateway works on a replication.
+var errHeld = errors.New("gateway: another gateway works on the replication")
+
 // renew takes the replication for a while, where that is to be done again.
 func (r *replicator) renew(ctx context.Context, l *link) error {
 	now := r.now()
@@ -285,7 +291,7 @@ func (r *replicator) renew(ctx context.Context, l *link) error {
 	}
 	return r.changeState(ctx, l, func(s *store.Replica) error {
 		if s.Holder != r.id && s.Lease > now {
-			return errs.New("replication", errs.Conflict, "", "Another gateway works on it.")
+			return errHeld
 		}
 		s.Holder, s.Lease = r.id, store.StampOf(now.Time().Add(replicaLease))
 		return nil
