@@ -160,12 +160,20 @@ type carrying struct {
 	data   []byte       // its content, where that lies in the engine
 	noted  bool         // the name is among those to be brought in step
 	bad    bool         // what the replica has is damaged
+
+	// seen is the source's row that the work began with, if any: transactions
+	// read it again into from, and may run again.
+	seen *store.Object
 }
 
 // run reads both sides and does what is missing.
 func (c *carrying) run(ctx context.Context) error {
 	if err := c.store.View(ctx, c.read); err != nil {
 		return err
+	}
+	if c.live {
+		seen := c.from
+		c.seen = &seen
 	}
 	switch {
 	case !c.live && c.row == nil:
@@ -244,11 +252,10 @@ func (c *carrying) readReplica(v *store.View) error {
 // sourceAgain makes sure that the source's row is the one that was read. The
 // caller holds its lock.
 func (c *carrying) sourceAgain(tx *store.Tx) error {
-	from, live := c.from, c.live
 	if err := c.readSource(&tx.View); err != nil {
 		return err
 	}
-	if live != c.live || live && !reflect.DeepEqual(from, c.from) {
+	if c.live != (c.seen != nil) || c.live && !reflect.DeepEqual(*c.seen, c.from) {
 		return errOnceMore
 	}
 	return nil

@@ -107,8 +107,10 @@ func (r *replicator) mend(ctx context.Context, source *store.Container, out *Men
 func (r *replicator) mendSide(ctx context.Context, sides []store.Container, at int, out *Mended) error {
 	for marker, more := "", true; more; {
 		var bad []store.Object
+		var looked int
+		var last string
 		err := r.store.View(ctx, func(v *store.View) error {
-			bad = nil
+			bad, looked, last = nil, 0, ""
 			list, err := v.Records(sides[at].ID, store.Query{Marker: marker, Limit: replicaPage})
 			for i := range list {
 				damaged, err := v.Quarantined(list[i].Content)
@@ -119,15 +121,16 @@ func (r *replicator) mendSide(ctx context.Context, sides []store.Container, at i
 					bad = append(bad, list[i])
 				}
 			}
-			out.Looked += int64(len(list))
-			if more = len(list) == replicaPage; more {
-				marker = list[len(list)-1].Name
+			if looked = len(list); looked > 0 {
+				last = list[looked-1].Name
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
+		out.Looked += int64(looked)
+		marker, more = last, looked == replicaPage
 		for i := range bad {
 			if err := r.mendOne(ctx, sides, at, &bad[i], out); err != nil {
 				return err

@@ -44,20 +44,22 @@ func (c *core) besides(ctx context.Context, id uint64) (*sourceSide, error) {
 		return nil, err
 	}
 	for from, more, seen := "", true, 0; more && seen < maxBacklog; {
-		err := c.store.View(ctx, func(v *store.View) error {
-			list, next, err := v.Pendings(b.source, b.store, from, replicaPage)
-			for i := range list {
-				if list[i].Attempts >= replicaTries {
-					b.failing[list[i].Name] = list[i]
-				}
-			}
-			seen += len(list)
-			from, more = next, next != ""
+		var list []store.Pending
+		var next string
+		err := c.store.View(ctx, func(v *store.View) (err error) {
+			list, next, err = v.Pendings(b.source, b.store, from, replicaPage)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
+		for i := range list {
+			if list[i].Attempts >= replicaTries {
+				b.failing[list[i].Name] = list[i]
+			}
+		}
+		seen += len(list)
+		from, more = next, next != ""
 	}
 	return b, nil
 }

@@ -290,20 +290,22 @@ func (r *Replication) Retry(ctx context.Context, ref Ref) error {
 	}
 	for _, n := range at.container.Replicas {
 		for from, more := "", true; more; {
-			err := r.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
-				list, next, err := tx.Pendings(at.container.ID, n, from, replicaPage)
+			var next string
+			err := r.store.Update(ctx, at.guards(false), func(tx *store.Tx) (err error) {
+				var list []store.Pending
+				list, next, err = tx.Pendings(at.container.ID, n, from, replicaPage)
 				for i := range list {
 					if p := &list[i]; p.Attempts > 0 {
 						p.Attempts, p.Next = 0, 0
 						tx.PutPending(p)
 					}
 				}
-				from, more = next, next != ""
 				return err
 			})
 			if err != nil {
 				return err
 			}
+			from, more = next, next != ""
 		}
 	}
 	return r.eachReplica(ctx, ref, "replication.retry", func(_ *store.Tx, rep *store.Replica) error {

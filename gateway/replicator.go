@@ -176,13 +176,15 @@ func (r *replicator) due(ctx context.Context) (map[pair]bool, error) {
 		list = make(map[pair]bool)
 	}
 	for at, more := (pair{}), true; more; {
+		var next pair
 		err := r.store.View(ctx, func(v *store.View) (err error) {
-			at.source, at.store, more, err = v.NextPending(at.source, at.store)
+			next.source, next.store, more, err = v.NextPending(at.source, at.store)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
+		at = next
 		if more {
 			list[at] = true
 		}
