@@ -40,6 +40,13 @@ func rules() map[string]rule {
 		"container.list":         {`{"account":"AUTH_test"}`, "arov"},
 		"container.create":       {`{"account":"AUTH_test","container":"fresh"}`, "ao"},
 		"container.delete":       {`{"account":"AUTH_test","container":"box"}`, "ao"},
+		"replication.set":        {`{"account":"AUTH_test","container":"box","stores":[]}`, "ao"},
+		"replication.get":        {`{"account":"AUTH_test","container":"box"}`, "arov"},
+		"replication.list":       {`{}`, "ar"},
+		"replication.compare":    {`{"account":"AUTH_test","container":"box"}`, "ao"},
+		"replication.retry":      {`{"account":"AUTH_test","container":"box"}`, "ao"},
+		"replication.release":    {`{"account":"AUTH_test","container":"box"}`, "ao"},
+		"replication.repair":     {`{"account":"AUTH_test","container":"box"}`, "ao"},
 		"upload.ticket":          {`{"account":"AUTH_test","container":"box","max_file_size":1}`, "ao"},
 		"download.ticket":        {`{"account":"AUTH_test","container":"box","object":"o"}`, "arov"},
 		"application.create":     {`{"id":"fresh"}`, "a"},
@@ -90,7 +97,7 @@ func furnished(t *testing.T) *gatewaytest.Fixture {
 func faceOf(f *gatewaytest.Fixture) *admin.Face {
 	return admin.New(admin.Deps{
 		Accounts: f.Gateway.Accounts, Containers: f.Gateway.Containers, Applications: f.Gateway.Applications,
-		Credentials: f.Gateway.Credentials, Random: rand.Reader, Now: f.Clock.Now, Hash: f.Hash,
+		Credentials: f.Gateway.Credentials, Replication: f.Gateway.Replication, Random: rand.Reader, Now: f.Clock.Now, Hash: f.Hash,
 	})
 }
 

@@ -1,6 +1,7 @@
 package duracloud_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func fixture(t testing.TB, opt gatewaytest.Options) *gatewaytest.Fixture {
 	opt.NoUsers = true
 	opt.Config.Stores = []gateway.StoreInfo{{ID: 1}, {ID: 2, Type: "SWIFT_S3"}}
 	opt.Config.Manifests = duracloud.Manifests{}
+	opt.Config.Replication.Pause = -1 // see Advance
 	f := gatewaytest.NewWith(t, opt)
 	f.AddUser("admin", "acme", "admin", auth.RoleOwner)
 	f.AddUser("root", "acme", "root", auth.RoleAdmin)
@@ -55,7 +57,7 @@ func TestScripts(t *testing.T) {
 			Handler: handler(t, f, duracloud.Config{}),
 			Advance: func(d time.Duration) {
 				f.Clock.Advance(d)
-				if err := f.Gateway.DoJobs(t.Context()); err != nil {
+				if err := errors.Join(f.Gateway.Replication.Drain(t.Context()), f.Gateway.DoJobs(t.Context())); err != nil {
 					t.Error(err)
 				}
 			},
