@@ -41,6 +41,9 @@ type ReplicationConfig struct {
 	// Spaces and Items are how many containers, and how many objects of each,
 	// are worked on at once; defaults 2 and 4.
 	Spaces, Items int
+	// Alone tells that no other gateway can work on the same store: what one that
+	// is gone had taken up is taken over at once.
+	Alone bool
 	// Pause is how long changes are gathered before they are carried; default
 	// 200 ms. Negative: nothing is done but by Replication.Drain.
 	Pause time.Duration

@@ -44,7 +44,7 @@ func newReplicatedOn(t *testing.T, engine kv.Engine, second blob.Blobs, change f
 	r := &replicated{t: t, first: memblob.New(memblob.Options{}), second: second}
 	opt := gatewaytest.Options{
 		Engine: engine,
-		Blobs: volumes.New(r.first, map[uint8]blob.Blobs{2: r.second, 3: memblob.New(memblob.Options{})}),
+		Blobs:  volumes.New(r.first, map[uint8]blob.Blobs{2: r.second, 3: memblob.New(memblob.Options{})}),
 		Config: gateway.Config{
 			Stores:      []gateway.StoreInfo{{ID: 1}, {ID: 2}, {ID: 3}},
 			Replication: gateway.ReplicationConfig{Pause: -1},

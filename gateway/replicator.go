@@ -23,7 +23,7 @@ const (
 	// that have come, sources that are gone, content to be mended.
 	replicaEvery = 30 * time.Second
 	// replicaLease is how long others leave alone what a replicator works on.
-	replicaLease = 2 * time.Minute
+	replicaLease = time.Minute
 	// replicaTries is after how many failures of an item, or of a whole
 	// replication, the operator is told.
 	replicaTries = 3
@@ -244,7 +244,7 @@ func (r *replicator) work(ctx context.Context, p pair) (did bool, err error) {
 		return b.Do()
 	})
 	now := r.now()
-	if err != nil || l.known && (l.state.Next > now || l.state.Holder != r.id && l.state.Lease > now) {
+	if err != nil || l.known && (l.state.Next > now || r.held(&l.state, now)) {
 		return false, err
 	}
 	switch did, err = r.advance(ctx, l); {
@@ -282,6 +282,11 @@ func (r *replicator) advance(ctx context.Context, l *link) (did bool, err error)
 	return true, r.compare(ctx, l)
 }
 
+// held tells that another gateway works on a replication.
+func (r *replicator) held(s *store.Replica, now store.Stamp) bool {
+	return !r.opt.Alone && s.Holder != r.id && s.Lease > now
+}
+
 // errHeld tells that another gateway works on a replication.
 var errHeld = errors.New("gateway: another gateway works on the replication")
 
@@ -292,7 +297,7 @@ func (r *replicator) renew(ctx context.Context, l *link) error {
 		return ctx.Err()
 	}
 	return r.changeState(ctx, l, func(s *store.Replica) error {
-		if s.Holder != r.id && s.Lease > now {
+		if r.held(s, now) {
 			return errHeld
 		}
 		s.Holder, s.Lease = r.id, store.StampOf(now.Time().Add(replicaLease))

@@ -107,6 +107,7 @@ func (c *config) replication(serving bool) gateway.ReplicationConfig {
 	d := &c.DuraCloud
 	r := gateway.ReplicationConfig{
 		Stores: d.ReplicateTo, Keep: d.ReplicaKeep, Rate: d.ReplicateRate, Spaces: d.ReplicateSpaces, Items: d.ReplicateItems,
+		Alone: true, // the database is locked by this process
 	}
 	if !serving {
 		r.Pause = -1
