@@ -34,6 +34,7 @@ func fillObject(out *Object, o *store.Object, t *digestTexts) {
 	switch {
 	case o.Large != nil:
 		out.Large, out.Size, out.Composite = Static, o.Large.Size, t.text(&o.Large.MD5)
+		out.JoinedMD5 = joinedText(o, o.Large.MD5, o.Large.Size, t)
 	case o.Dynamic():
 		out.Large, out.Size = Dynamic, o.Content.Size
 	default:

@@ -136,6 +136,7 @@ type core struct {
 	uses      *uses
 
 	replicator *replicator
+	digests    *digests
 	summing    sync.Map // uploads in pieces whose digests somebody brings up to date: Ref of the folder → true
 }
 
@@ -179,6 +180,9 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	c := &core{store: s, cfg: cfg.withDefaults(), hints: hints, manifests: manifests, users: users, pending: newReservations()}
+	if c.digests, err = startDigests(ctx, c); err != nil {
+		return nil, err
+	}
 	c.traffic = startTraffic(ctx, c)
 	c.calls = startCallLog(ctx, c)
 	c.uses = startUses(ctx, c)
@@ -205,6 +209,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 func (g *Gateway) Close() error {
 	g.core.replicator.close()
 	g.core.jobs.close()
+	g.core.digests.close()
 	g.core.traffic.close()
 	g.core.calls.close()
 	g.core.uses.close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"entrepot/auth"
@@ -137,6 +138,9 @@ func (s *Spaces) verify(ctx context.Context, job *store.Job) error {
 	if s.cfg.Manifests == nil {
 		return errs.Wrap("spaces.verify", errs.NotFound, "", errors.New("nobody can write reports"))
 	}
+	if reports, gone := strings.CutPrefix(job.Option, store.DropReports); gone {
+		return s.removeReports(ctx, job.Account, strings.Split(reports, "\n"))
+	}
 	ref, err := s.refOf(ctx, job.Container)
 	if err != nil {
 		return err
@@ -255,9 +259,14 @@ func (s *Spaces) keepReport(ctx context.Context, id uint64, to Ref, out *store.I
 	if err != nil {
 		return err
 	}
-	for _, name := range stale {
-		old := Ref{Account: to.Account, Container: to.Container, Object: name}
-		if err := (&Objects{s.core}).Delete(asSystem(ctx, to.Account, ""), old, nil); err != nil && errs.Of(err) != errs.NotFound {
+	return s.removeReports(ctx, to.Account, stale)
+}
+
+// removeReports removes reports from the admin space of an account.
+func (s *Spaces) removeReports(ctx context.Context, account string, names []string) error {
+	for _, name := range names {
+		old := Ref{Account: account, Container: adminSpace, Object: name}
+		if err := (&Objects{s.core}).Delete(asSystem(ctx, account, ""), old, nil); err != nil && errs.Of(err) != errs.NotFound {
 			return err
 		}
 	}

@@ -59,9 +59,10 @@ func (at *place) object() Object {
 	switch {
 	case at.raw && out.Large != Plain:
 		setStored(&out, &at.obj, nil)
-		out.Manifest = true
+		out.Manifest, out.JoinedMD5 = true, ""
 	case at.dyn != nil:
 		out.Size, out.Composite = at.dyn.size, at.etag()
+		out.JoinedMD5 = joinedText(&at.obj, at.dyn.etag, at.dyn.size, nil)
 	}
 	if at.linked {
 		out.Target = at.ref

@@ -55,8 +55,11 @@ func (s *Spaces) Manifest(ctx context.Context, ref Ref, prefix string, emit func
 					Name: o.Name, MD5: o.Content.MD5, SHA256: o.Content.SHA256, Size: o.Content.Size,
 					ContentType: o.ContentType, Modified: o.Timestamp.Time(),
 				}
-				if o.Large != nil { // its tag: of the joined bytes no digest is known
+				if o.Large != nil { // its tag where no digest of the joined bytes is known
 					m.MD5, m.SHA256, m.Size = o.Large.MD5, [32]byte{}, o.Large.Size
+					if sum, known := o.JoinedMD5(o.Large.MD5, o.Large.Size); known {
+						m.MD5 = sum
+					}
 				}
 				if o.Link != nil || o.Dynamic() { // what a reader of the item gets
 					at := place{ref: Ref{Account: ref.Account, Container: ref.Container, Object: o.Name}, obj: *o}
@@ -89,7 +92,11 @@ func (c *core) manifestOf(v *store.View, p auth.Principal, m *ManifestItem, at *
 		return err
 	}
 	m.Size, m.MD5, m.SHA256 = out.Size, [16]byte{}, [32]byte{}
-	if _, err := hex.Decode(m.MD5[:], []byte(out.ETag())); err != nil {
+	sum := out.ETag()
+	if out.JoinedMD5 != "" {
+		sum = out.JoinedMD5
+	}
+	if _, err := hex.Decode(m.MD5[:], []byte(sum)); err != nil {
 		return errs.Wrap("spaces.Manifest", errs.Other, "", err)
 	}
 	if out.Large == Plain {
@@ -173,7 +180,14 @@ func (s *Spaces) ensureAdminSpace(ctx context.Context, account, user string) err
 // container that it was made for (store.Object.ReadersOf).
 func (c *core) mayReadObject(v *store.View, p auth.Principal, s *scope, name string, o *store.Object, found bool) error {
 	refused := s.mayRead(p)
-	if refused == nil || errs.ReasonOf(refused) == errs.Inactive || s.container.Name != adminSpace || p.Grant != nil {
+	switch {
+	case refused == nil || errs.ReasonOf(refused) == errs.Inactive || p.Grant != nil:
+		return refused
+	case forEveryUser(s.container.Name, name) && p.User != "" && p.Scope == nil && member(p, s.container.Account):
+		return nil
+	case s.container.Name == bagSpace:
+		return c.mayReadBag(v, p, s.container.Account, name, refused)
+	case s.container.Name != adminSpace:
 		return refused
 	}
 	if !found {

@@ -250,6 +250,9 @@ func (s *Spaces) Delete(ctx context.Context, ref Ref) error {
 		return errNoSpace
 	}
 	p := auth.PrincipalOf(ctx)
+	if err := mayRemove(p, ref.Container); err != nil {
+		return err
+	}
 	return s.detach(ctx, p, ref, func(tx *store.Tx, at *scope, now store.Stamp) error {
 		if at.container.HasSnapshots() {
 			return errs.New("spaces", errs.Conflict, errs.HasSnapshots, "Destroy the snapshots of the space before it.")

@@ -103,6 +103,9 @@ type Object struct {
 	// Composite is the entity tag of a large object, made of those of its
 	// parts; "" of a dynamic one in Objects.List, which evaluates none.
 	Composite string
+	// JoinedMD5 is the digest of the bytes that a large object joins, "" where
+	// it is not known: see Spaces.LearnDigest.
+	JoinedMD5 string
 	// ManifestMD5 and ManifestSize are the digest and size of what a large
 	// object itself stores.
 	ManifestMD5  string

@@ -32,7 +32,7 @@ type JobKind byte
 // The kinds of jobs.
 const (
 	JobManifest JobKind = 24 // write a manifest; name: account/item to be, option: its form
-	JobVerify   JobKind = 25 // compare a container with what it should hold; name: its id, option: "" or "all"
+	JobVerify   JobKind = 25 // compare a container with what it should hold; name: its id, option: "" "all", or see DropReports
 
 	JobRestore JobKind = 34 // go on with a Restoration; name: account/ID
 	JobExpire  JobKind = 35 // remove the container of a Restoration; name: account/ID/time

@@ -409,7 +409,8 @@ type Object struct {
 	// Progress is, in the marker of an upload in pieces, how far the digests
 	// of the pieces have come; nil: nothing was computed.
 	Progress *Progress
-	Origin   Origin // of the row of a replica; zero for others
+	Joined   *Joined // of a large object, where it was learned
+	Origin   Origin  // of the row of a replica; zero for others
 	unknown  []byte
 }
 
@@ -428,6 +429,7 @@ func (o *Object) encode() []byte {
 	w.Map(9, o.Properties)
 	o.Content.fields(w)
 	o.encodeSpecial(w)
+	o.encodeJoined(w)
 	w.Int(25, int64(o.Version))
 	w.Bool(26, o.Deleted)
 	w.Bool(30, o.Item)
@@ -544,8 +546,8 @@ func (o *Object) decodeListed(name string, b []byte, types *interner, properties
 		case 30:
 			o.Item = f.Bool()
 		default:
-			if !o.decodeChunked(&f.Field) {
-				o.decodeSpecial(&f.Field)
+			if !o.decodeChunked(&f.Field) && !o.decodeSpecial(&f.Field) {
+				o.decodeJoined(&f.Field)
 			}
 		}
 	}
@@ -590,7 +592,7 @@ func decodeObject(name string, b []byte) (o Object, err error) {
 		case tagOriginAt:
 			o.Origin.Timestamp = Stamp(f.Int())
 		default:
-			return o.Content.field(&f) || o.decodeChunked(&f) || o.decodeSpecial(&f) || o.decodeProgress(&f)
+			return o.Content.field(&f) || o.decodeChunked(&f) || o.decodeSpecial(&f) || o.decodeJoined(&f) || o.decodeProgress(&f)
 		}
 		return true
 	})

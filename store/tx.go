@@ -148,7 +148,7 @@ func (tx *Tx) DetachContainer(c *Container, now Stamp) error {
 	tx.tx.Put(formerKey(c.Account, c.Name, c.ID), u64(uint64(now)))
 	tx.released = true
 	tx.changed = tx.changed || len(c.Replicas) > 0
-	return nil
+	return tx.dropReports(c, now)
 }
 
 // PutObject writes an object of container c in place of old (nil when the name

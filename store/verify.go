@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"entrepot/gateway/errs"
@@ -189,3 +190,20 @@ func (v *View) Integrity(id uint64) (i Integrity, found bool, err error) {
 // PutIntegrity writes how a comparison ended. The caller holds the container's
 // lock, shared.
 func (tx *Tx) PutIntegrity(id uint64, i *Integrity) { tx.tx.Put(integrityKey(id), i.encode()) }
+
+// DropReports begins the option of a job that removes reports on the integrity
+// of a container that is gone; their names follow, with line ends between them.
+const DropReports = "drop\n"
+
+// dropReports has the reports on a container removed that is being detached.
+func (tx *Tx) dropReports(c *Container, now Stamp) error {
+	i, found, err := tx.Integrity(c.ID)
+	if err != nil || !found || len(i.Reports) == 0 {
+		return err
+	}
+	tx.AddJob(&Job{ // nobody else queues one of this name
+		Kind: JobVerify, Due: now, Name: fmt.Sprintf("%x/drop", c.ID), Account: i.Account, Container: c.ID,
+		Since: now, Option: DropReports + strings.Join(i.Reports, "\n"),
+	})
+	return nil
+}

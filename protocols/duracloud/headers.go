@@ -195,12 +195,24 @@ func (f *Face) setItem(h http.Header, obj *gateway.Object) {
 
 // setDigest writes a digest under both names that clients look for, spelled as
 // they do.
-// Of the joined content of a large object no digest is known, only a tag.
+// Where the digest of the joined content of a large object is not known yet,
+// its tag stands in its place under the second.
 func setDigest(h http.Header, obj *gateway.Object) {
-	if obj.Large == gateway.Plain {
-		h["Content-MD5"] = []string{obj.MD5}
+	sum := digestOf(obj)
+	if sum == "" {
+		h["ETag"] = []string{obj.ETag()}
+		return
 	}
-	h["ETag"] = []string{obj.ETag()}
+	h["Content-MD5"], h["ETag"] = []string{sum}, []string{sum}
+}
+
+// digestOf is the MD5 of what a reader of the item gets; "" where it is not
+// known.
+func digestOf(obj *gateway.Object) string {
+	if obj.Large == gateway.Plain || obj.Manifest {
+		return obj.MD5
+	}
+	return obj.JoinedMD5
 }
 
 // isItemHeader tells the headers that setItem and ServeContent write.

@@ -43,7 +43,9 @@ func (f *Face) getItem(w http.ResponseWriter, r *http.Request, c *call) error {
 	var obj gateway.Object
 	var content gateway.Content
 	err = found(ref, func(ref gateway.Ref) (err error) {
-		obj, content, err = f.objects.Open(r.Context(), ref, gateway.Conditions{})
+		if obj, content, err = f.objects.Open(r.Context(), ref, gateway.Conditions{}); err == nil {
+			f.spaces.LearnDigest(ref, &obj)
+		}
 		return err
 	})
 	if err != nil {
@@ -71,7 +73,9 @@ func (f *Face) headItem(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	var obj gateway.Object
 	err = found(ref, func(ref gateway.Ref) (err error) {
-		obj, err = f.objects.Head(r.Context(), ref, gateway.Conditions{})
+		if obj, err = f.objects.Head(r.Context(), ref, gateway.Conditions{}); err == nil {
+			f.spaces.LearnDigest(ref, &obj)
+		}
 		return err
 	})
 	if err != nil {
@@ -265,7 +269,7 @@ func (f *Face) postItem(w http.ResponseWriter, r *http.Request, c *call) error {
 func (f *Face) deleteItem(w http.ResponseWriter, r *http.Request, c *call) error {
 	ref, err := f.in(c)
 	if err == nil {
-		err = found(ref, func(ref gateway.Ref) error { return f.objects.Delete(r.Context(), ref, nil) })
+		err = found(ref, func(ref gateway.Ref) error { return f.spaces.DeleteItem(r.Context(), ref, nil) })
 	}
 	if err != nil {
 		return onItem("delete content", c, err)

@@ -92,7 +92,7 @@ func (f *Face) getSnapshotContents(r *http.Request, c *call, p taskParams) (any,
 		o := &list[i]
 		props := map[string]string{
 			"content-mimetype": o.ContentType, "content-size": strconv.FormatInt(o.Size, 10),
-			"content-checksum": o.MD5, "content-modified": o.Timestamp.UTC().Format(isoTime),
+			"content-checksum": checksumOf(o), "content-modified": o.Timestamp.UTC().Format(isoTime),
 		}
 		for k, v := range o.Properties {
 			props[k] = v
@@ -100,4 +100,12 @@ func (f *Face) getSnapshotContents(r *http.Request, c *call, p taskParams) (any,
 		items[i] = map[string]any{"contentId": o.Name, "contentProperties": props}
 	}
 	return map[string]any{"totalCount": s.Items, "contentItems": items}, err
+}
+
+// checksumOf is an item's digest, or the tag that stands for it.
+func checksumOf(obj *gateway.Object) string {
+	if sum := digestOf(obj); sum != "" {
+		return sum
+	}
+	return obj.ETag()
 }
