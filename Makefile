@@ -17,6 +17,7 @@ CLIENTS = swift=python3-swiftclient /usr/lib/python3/dist-packages/keystoneclien
 INITDB = $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),/usr/lib/postgresql/15/bin/initdb)
 MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-core-c3-dev gcc \
 	davix-put=davix restic duplicity gio=libglib2.0-bin dbus-run-session=dbus-daemon /usr/libexec/gvfsd-dav=gvfs-backends \
+	ruby php=php-cli javac=default-jdk-headless /usr/share/java/httpclient.jar=libhttpclient-java \
 	chromium rsync fio /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient 
 RACE = gcc
 
