@@ -44,7 +44,9 @@ func javaClient(t *testing.T) func(args ...string) string {
 	var path []string
 	for _, jar := range []string{"httpclient", "httpcore", "commons-logging", "commons-codec"} {
 		file := "/usr/share/java/" + jar + ".jar"
-		need(t, file, "libhttpclient-java")
+		if _, err := os.Stat(file); err != nil {
+			need(t, file, "libhttpclient-java") // skips or fails
+		}
 		path = append(path, file)
 	}
 	out := t.TempDir()
