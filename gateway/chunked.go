@@ -352,7 +352,7 @@ func (w *put) askChunked(b *store.Batch, id uint64) {
 // one.
 func (w *put) findChunked() {
 	w.joins = nil
-	if w.manifest != nil && w.hasManifest && w.old == nil && w.manifest.Chunked != nil {
+	if w.manifest != nil && w.hasManifest && w.old == nil && w.manifest.Chunked != nil && !w.manifest.Expired(w.now) {
 		n := chunkedNode(w.ref.Object, w.manifest)
 		w.joins = &n
 	}

@@ -367,3 +367,16 @@ func TestSnapshotsShowFilesInChunksWhole(t *testing.T) {
 	w.must(w.g.Snapshots.Destroy(w.ctx, ref("c", ""), "s"))
 	w.wantSound(1 + 300 + 2)
 }
+
+// A file in chunks whose manifest's time is over is not there.
+func TestAnExpiredManifestOfChunksIsNoFile(t *testing.T) {
+	w := chunkedWorld(t)
+	_, err := w.g.Objects.SetMeta(w.ctx, ref("c", "f.dura-manifest"), gateway.MetaChange{DeleteAt: w.Clock.Now().Add(time.Hour)})
+	w.must(err)
+	fresh := gateway.PutOptions{Size: 1, Drive: true, Conditions: gateway.Conditions{IfNoneMatch: []string{"*"}}}
+	_, err = w.g.Objects.Put(w.ctx, ref("c", "f"), strings.NewReader("x"), fresh)
+	wantKind(t, err, errs.Precondition, errs.ReasonOf(err))
+	w.Clock.Advance(2 * time.Hour)
+	_, err = w.g.Objects.Put(w.ctx, ref("c", "f"), strings.NewReader("x"), fresh)
+	w.must(err)
+}

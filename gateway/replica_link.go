@@ -158,10 +158,12 @@ func (r *replicator) rename(tx *store.Tx, replica *store.Container, name string)
 
 // copySettings brings the access list of a replica in step.
 func (r *replicator) copySettings(tx *store.Tx, p auth.Principal, source, replica *store.Container, now store.Stamp) error {
-	if replica.ReadACL == source.ReadACL && replica.WriteACL == source.WriteACL {
+	if replica.ReadACL == source.ReadACL && replica.WriteACL == source.WriteACL &&
+		replica.ReadSet == source.ReadSet && replica.WriteSet == source.WriteSet {
 		return nil
 	}
 	replica.ReadACL, replica.WriteACL = source.ReadACL, source.WriteACL
+	replica.ReadSet, replica.WriteSet = source.ReadSet, source.WriteSet
 	replica.Modified = replica.Modified.After(now)
 	tx.PutContainer(replica)
 	tx.AddJournal(r.aclJournal(p, replica, replica.Modified))

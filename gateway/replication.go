@@ -114,7 +114,7 @@ func (s *scope) notReplica() error {
 // defaultReplicas are the stores into which a container is replicated of which
 // nothing was set.
 func (c *core) defaultReplicas(account, container string) []uint8 {
-	if _, n := splitStore(account); n != 0 || container == adminSpace {
+	if _, n := splitStore(account); n != 0 || container == adminSpace || container == UploadsContainer {
 		return nil
 	}
 	return c.storeNumbers(c.cfg.Replication.Stores)
@@ -136,8 +136,9 @@ func (c *core) storeNumbers(list []int) []uint8 {
 // Set chooses into which stores a container is replicated: owners only.
 // Invalid for a container that is not in a primary store; NotFound with NoStore
 // for a store that there is not; Conflict with NotEmpty where a store has a
-// container of the name that holds something, unless that is to be adopted. What
-// is not replicated any more stays as it is and can be written again.
+// container of the name that holds something, unless that is to be adopted;
+// Forbidden where that container is not the caller's. What is not replicated any
+// more stays as it is and can be written again.
 func (r *Replication) Set(ctx context.Context, ref Ref, set ReplicationSetting) error {
 	if names.Text(ref.Container) != nil {
 		return errNoSpace
@@ -147,7 +148,7 @@ func (r *Replication) Set(ctx context.Context, ref Ref, set ReplicationSetting) 
 	if err != nil {
 		return err
 	}
-	stores, err := r.judgeStores(ctx, &at, &set)
+	stores, adopted, err := r.judgeStores(ctx, p, &at, &set)
 	if err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (r *Replication) Set(ctx context.Context, ref Ref, set ReplicationSetting) 
 		if err != nil {
 			return err
 		}
-		if err := r.adopt(tx, &s, stores, set.Adopt); err != nil {
+		if err := r.adopt(tx, &s, stores, adopted); err != nil {
 			return err
 		}
 		s.container.Modified = s.container.Modified.After(now)
@@ -177,8 +178,8 @@ func (r *Replication) Set(ctx context.Context, ref Ref, set ReplicationSetting) 
 	return err
 }
 
-// adopt notes that the containers of the name in those stores may be taken over.
-func (r *Replication) adopt(tx *store.Tx, s *scope, stores []uint8, adopt bool) error {
+// adopt notes in which stores the container of the name may be taken over.
+func (r *Replication) adopt(tx *store.Tx, s *scope, stores, adopted []uint8) error {
 	for _, n := range stores {
 		rep, found, err := tx.Replica(s.container.ID, n)
 		if err != nil {
@@ -187,7 +188,7 @@ func (r *Replication) adopt(tx *store.Tx, s *scope, stores []uint8, adopt bool) 
 		if !found {
 			rep = newReplica(&s.container, n)
 		}
-		rep.Adopt, rep.Attempts, rep.Next = adopt, 0, 0
+		rep.Adopt, rep.Attempts, rep.Next = contains(adopted, n), 0, 0
 		tx.PutReplica(&rep)
 	}
 	return nil
@@ -198,43 +199,60 @@ func newReplica(c *store.Container, n uint8) store.Replica {
 	return store.Replica{Source: c.ID, Store: n, Account: c.Account, Name: c.Name, Comparing: true}
 }
 
-// judgeStores finds the stores of a setting, and what forbids them.
-func (r *Replication) judgeStores(ctx context.Context, at *scope, set *ReplicationSetting) ([]uint8, error) {
+// judgeStores finds the stores of a setting, those of them whose container of the
+// name is to be taken over, and what forbids them.
+func (r *Replication) judgeStores(ctx context.Context, p auth.Principal, at *scope, set *ReplicationSetting) (stores, adopted []uint8, err error) {
 	if _, n := splitStore(at.container.Account); n != 0 {
-		return nil, errs.New("replication.Set", errs.Invalid, "", "Only spaces of the primary store are replicated.")
+		return nil, nil, errs.New("replication.Set", errs.Invalid, "", "Only spaces of the primary store are replicated.")
 	}
 	if set.Default {
-		return r.defaultReplicas(at.container.Account, at.container.Name), nil
+		return r.defaultReplicas(at.container.Account, at.container.Name), nil, nil
 	}
 	for _, n := range set.Stores {
 		if n == PrimaryStore {
-			return nil, errs.New("replication.Set", errs.Invalid, "", "The primary store is what is replicated.")
+			return nil, nil, errs.New("replication.Set", errs.Invalid, "", "The primary store is what is replicated.")
 		}
 		if len(r.storeNumbers([]int{n})) == 0 {
-			return nil, errs.New("replication.Set", errs.NotFound, errs.NoStore, "No store exists with ID "+strconv.Itoa(n))
+			return nil, nil, errs.New("replication.Set", errs.NotFound, errs.NoStore, "No store exists with ID "+strconv.Itoa(n))
 		}
 	}
-	stores := r.storeNumbers(set.Stores)
-	if set.Adopt {
-		return stores, nil
-	}
-	return stores, r.store.View(ctx, func(v *store.View) error {
+	stores = r.storeNumbers(set.Stores)
+	err = r.store.View(ctx, func(v *store.View) error {
+		adopted = nil
 		for _, n := range stores {
-			if slices.Contains(at.container.Replicas, n) {
-				continue
-			}
-			k, found, err := v.ContainerNamed(storeAccount(at.container.Account, int(n)), at.container.Name)
+			taken, err := r.judgeTarget(v, p, at, n, set.Adopt)
 			if err != nil {
 				return err
 			}
-			if found && k.ReplicaOf == 0 {
-				if err := r.mustBeEmpty(v, &k, int(n)); err != nil {
-					return err
-				}
+			if taken {
+				adopted = append(adopted, n)
 			}
 		}
 		return nil
 	})
+	return stores, adopted, err
+}
+
+// judgeTarget judges the container that has the name in a store, where that is no
+// replica yet: it must be the caller's, since what its new source lacks is removed
+// from it, and empty unless it is to be adopted.
+func (r *Replication) judgeTarget(v *store.View, p auth.Principal, at *scope, n uint8, adopt bool) (taken bool, err error) {
+	if !adopt && contains(at.container.Replicas, n) {
+		return false, nil
+	}
+	ref := Ref{Account: storeAccount(at.container.Account, int(n)), Container: at.container.Name}
+	k, found, err := v.ContainerNamed(ref.Account, ref.Container)
+	if err != nil || !found || k.ReplicaOf != 0 {
+		return false, err
+	}
+	there, err := r.load(v, p, ref, nil)
+	if err == nil {
+		err = there.mayOwn(p)
+	}
+	if err == nil && !adopt {
+		err = r.mustBeEmpty(v, &k, int(n))
+	}
+	return adopt, err
 }
 
 // mustBeEmpty refuses to make a container that holds something a replica.

@@ -182,7 +182,7 @@ func (s *Spaces) expireRestored(ctx context.Context, job *store.Job) error {
 	if err != nil || r.Container != job.Container || r.Expires == 0 || r.Expires > now {
 		return err
 	}
-	err = s.Delete(asSystem(ctx, k.Account, r.User), Ref{Account: k.Account, Container: k.Name})
+	err = s.remove(asSystem(ctx, k.Account, r.User), Ref{Account: k.Account, Container: k.Name}, k.ID)
 	if err != nil && errs.Of(err) != errs.NotFound {
 		return err
 	}

@@ -249,11 +249,20 @@ func (s *Spaces) Delete(ctx context.Context, ref Ref) error {
 	if names.Text(ref.Container) != nil {
 		return errNoSpace
 	}
+	return s.remove(ctx, ref, 0)
+}
+
+// remove is Delete of the container with an ID, which may have lost its name
+// meanwhile: Conflict. 0: of whichever has the name.
+func (s *Spaces) remove(ctx context.Context, ref Ref, id uint64) error {
 	p := auth.PrincipalOf(ctx)
 	if err := mayRemove(p, ref.Container); err != nil {
 		return err
 	}
 	return s.detach(ctx, p, ref, func(tx *store.Tx, at *scope, now store.Stamp) error {
+		if id != 0 && at.container.ID != id {
+			return errs.New("spaces", errs.Conflict, "", "Another space has the name now.")
+		}
 		if at.container.HasSnapshots() {
 			return errs.New("spaces", errs.Conflict, errs.HasSnapshots, "Destroy the snapshots of the space before it.")
 		}

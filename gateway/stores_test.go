@@ -166,6 +166,26 @@ func TestStoresGoWithTheirAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := f.Ctx("admin")
+	f.Clock.Advance(24 * time.Hour)
+	if err := f.Store.SampleUsage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := f.Gateway.Spaces.CreateSnapshot(f.Ctx("tester"), gateway.Ref{Account: "test.2", Container: "space"}, "")
+	if err == nil {
+		_, err = f.Gateway.Spaces.RestoreSnapshot(admin, "test.2", snapshot.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted := 0
+	err = f.Store.View(t.Context(), func(v *store.View) error {
+		noted = 0
+		_, err := v.Usage("test.2", f.Clock.Now(), f.Clock.Now(), nil, func(*store.MonthUsage) { noted++ })
+		return err
+	})
+	if err != nil || noted == 0 {
+		t.Fatalf("%d rows of usage, %v", noted, err)
+	}
 	if err := f.Gateway.Accounts.Delete(admin, "test"); err != nil {
 		t.Fatal(err)
 	}
@@ -174,10 +194,18 @@ func TestStoresGoWithTheirAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Store.Drain(t.Context())
-	err := f.Store.View(t.Context(), func(v *store.View) error {
+	err = f.Store.View(t.Context(), func(v *store.View) error {
 		for _, name := range []string{"test", "test.2"} {
 			if _, found, err := v.Account(name); found || err != nil {
 				t.Errorf("account %s is left, %v", name, err)
+			}
+			from := f.Clock.Now().Add(-2 * 365 * 24 * time.Hour)
+			_, err := v.Usage(name, from, f.Clock.Now(), nil, func(m *store.MonthUsage) { t.Errorf("usage of %s in %s is left: %+v", m.Name, name, m) })
+			if err != nil {
+				return err
+			}
+			if list, err := v.Restorations(name, "", 10); err != nil || len(list) > 0 {
+				t.Errorf("restorations of %s are left: %+v, %v", name, list, err)
 			}
 		}
 		return nil

@@ -269,8 +269,10 @@ func (s *Store) reapStores(ctx context.Context, a *Account) error {
 		}
 		further.DeletedBy = a.DeletedBy
 		now := s.Now()
-		if err := s.reapContainers(ctx, &further); err != nil {
-			return err
+		for _, part := range []func(context.Context, *Account) error{s.reapContainers, s.reapUsage, s.reapRestores} {
+			if err := part(ctx, &further); err != nil {
+				return err
+			}
 		}
 		err = s.Update(ctx, []Guard{LockAccount(name, false)}, func(tx *Tx) error { return tx.dropAccount(name, now) })
 		if err != nil {

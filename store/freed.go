@@ -146,18 +146,24 @@ func (s *Store) ForgetNames(ctx context.Context) (err error) {
 	})
 }
 
+// listed is a record whose lists name somebody; depot is that of a container.
+type listed struct {
+	key   kv.Key
+	depot uint64
+}
+
 // forgetNamesIn cleans the lists of one table's records: it reads all of them
 // and writes those that name one of the names.
 func (s *Store) forgetNamesIn(ctx context.Context, t kv.Table, gone map[freedName]Stamp) error {
 	for r := (kv.Range{Table: t}); ; {
-		var found []kv.Key
+		var found []listed
 		var next []byte
 		err := s.engine.View(ctx, func(v kv.Reader) error {
 			page, err := v.Scan(r, reapPage)
 			found, next = nil, bytes.Clone(page.Next)
 			for _, item := range page.Items {
-				if listsOf(t, item.Row, item.Value).without(gone) {
-					found = append(found, key(t, bytes.Clone(item.Row)))
+				if l := listsOf(t, item.Row, item.Value); l.without(gone) {
+					found = append(found, listed{key(t, bytes.Clone(item.Row)), l.depot()})
 				}
 			}
 			return err
@@ -165,8 +171,8 @@ func (s *Store) forgetNamesIn(ctx context.Context, t kv.Table, gone map[freedNam
 		if err != nil {
 			return fail("store.ForgetNames", err)
 		}
-		for _, k := range found {
-			if err := s.forgetNamesOf(ctx, k, gone); err != nil {
+		for _, at := range found {
+			if err := s.forgetNamesOf(ctx, at, gone); err != nil {
 				return err
 			}
 		}
@@ -177,22 +183,40 @@ func (s *Store) forgetNamesIn(ctx context.Context, t kv.Table, gone map[freedNam
 	}
 }
 
-func (s *Store) forgetNamesOf(ctx context.Context, k kv.Key, gone map[freedName]Stamp) error {
-	return s.Update(ctx, []Guard{{Key: k}}, func(tx *Tx) error {
-		values, err := tx.tx.Get(k)
-		if err != nil || values[0] == nil {
+// forgetNamesOf cleans the lists of one record. Who holds a container's depot
+// writes the container's record, too: the depot is locked with it, and looked
+// up anew where the container has moved to another one.
+func (s *Store) forgetNamesOf(ctx context.Context, at listed, gone map[freedName]Stamp) error {
+	for again := true; again; {
+		locks := []Guard{{Key: at.key}}
+		if at.depot != 0 {
+			locks = append(locks, LockDepot(at.depot, true))
+		}
+		next := at.depot
+		err := s.Update(ctx, locks, func(tx *Tx) error {
+			values, err := tx.tx.Get(at.key)
+			if again = false; err != nil || values[0] == nil {
+				return err
+			}
+			l := listsOf(at.key.Table, at.key.Row, values[0])
+			next = l.depot()
+			switch {
+			case next != at.depot:
+				again = true
+			case !l.without(gone):
+			case l.account != nil:
+				tx.PutAccount(l.account)
+			case l.container != nil:
+				tx.PutContainer(l.container)
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		l := listsOf(k.Table, k.Row, values[0])
-		switch {
-		case !l.without(gone):
-		case l.account != nil:
-			tx.PutAccount(l.account)
-		case l.container != nil:
-			tx.PutContainer(l.container)
-		}
-		return nil
-	})
+		at.depot = next
+	}
+	return nil
 }
 
 // accessLists are the lists of one record. Damaged records have none and are
@@ -200,6 +224,14 @@ func (s *Store) forgetNamesOf(ctx context.Context, k kv.Key, gone map[freedName]
 type accessLists struct {
 	account   *Account
 	container *Container
+}
+
+// depot is the depot of the container, 0 for an account.
+func (l accessLists) depot() uint64 {
+	if l.container == nil {
+		return 0
+	}
+	return l.container.Depot
 }
 
 func listsOf(t kv.Table, row, value []byte) (l accessLists) {
