@@ -18,8 +18,7 @@ const (
 // some of its own size, and that bbolt finds no free page. The error is errFull
 // when there is none.
 func (w *wal) reserve(tx *bolt.Tx, rows, payload int) error {
-	page := int64(w.db.Info().PageSize)
-	want := tx.Size() + 4*int64(payload) + (64+4*int64(rows))*page
+	want := tx.Size() + 4*int64(payload) + (64+4*int64(rows))*w.page
 	if want <= w.size || !w.bounded {
 		return nil
 	}
@@ -46,14 +45,13 @@ func (w *wal) reserve(tx *bolt.Tx, rows, payload int) error {
 // sibling, and the way down to both.
 func (w *wal) mayRemap(tx *bolt.Tx, rows, payload int) bool {
 	const most = 256 // pages
-	page := int64(w.db.Info().PageSize)
-	return tx.Size()+4*int64(payload)+(64+most*int64(rows))*page >= w.mapped
+	return tx.Size()+4*int64(payload)+(64+most*int64(rows))*w.page >= w.mapped
 }
 
 // grown notes that the database has n bytes.
 func (w *wal) grown(n int64) {
 	w.size = max(w.size, n)
-	w.mapped = max(w.mapped, mapSize(n+int64(w.db.Info().PageSize)))
+	w.mapped = max(w.mapped, mapSize(n+w.page))
 }
 
 // mapSize is how much bbolt maps for a file of n bytes: a power of two from 32

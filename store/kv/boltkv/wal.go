@@ -50,6 +50,7 @@ type wal struct {
 	commits int   // since the newest checkpoint began
 	bytes   int64 // logged since then
 
+	page    int64 // bytes of a page of the database
 	mapped  int64 // bytes into which the file may grow before it is mapped anew
 	size    int64 // of the database file: room that it has
 	bounded bool  // room can be allocated
@@ -83,7 +84,8 @@ func newWAL(db *bolt.DB, file *os.File, opt Options) (*wal, error) {
 	}
 	db.NoSync = true
 	mapped := mapSize(max(info.Size(), int64(opt.MapSize)))
-	return &wal{db: db, file: file, opt: opt, mapped: mapped, size: info.Size(), bounded: true, done: make(chan error, 1)}, nil
+	return &wal{db: db, file: file, opt: opt, page: int64(db.Info().PageSize), mapped: mapped, size: info.Size(),
+		bounded: true, done: make(chan error, 1)}, nil
 }
 
 // commit makes what o holds durable and ends tx, which was not changed yet.
@@ -93,13 +95,13 @@ func (w *wal) commit(tx *bolt.Tx, o *overlay.Overlay) error {
 	w.buf = appendWrites(append(w.buf[:0], make([]byte, recordHead)...), o)
 	payload := len(w.buf) - recordHead
 	if w.log == nil || w.log.header.number == 0 || payload > w.opt.tuning.maxRecord || w.mayRemap(tx, o.Len(), payload) {
-		return w.commitAlone(tx, o)
+		return w.commitAlone(tx, o, payload)
 	}
 	n := blocks(len(w.buf))
 	at, err := w.room(tx, o.Len(), payload, n)
 	switch {
 	case errors.Is(err, errFull):
-		return w.commitAlone(tx, o)
+		return w.commitAlone(tx, o, payload)
 	case err != nil:
 		return errors.Join(err, abandon(tx))
 	}
@@ -156,12 +158,15 @@ func (w *wal) room(tx *bolt.Tx, rows, payload int, record int64) (at int64, err 
 // may read meanwhile. The state before it is made durable, then unpinned,
 // which is safe for one commit: bbolt does not use the pages of the state
 // that it replaces.
-func (w *wal) commitAlone(tx *bolt.Tx, o *overlay.Overlay) error {
+func (w *wal) commitAlone(tx *bolt.Tx, o *overlay.Overlay, payload int) error {
+	if payload > maxRecord {
+		w.buf = nil // too much to keep for the next
+	}
 	err := w.prepareAlone()
 	if err != nil && !errors.Is(err, errFull) {
 		return errors.Join(err, abandon(tx))
 	}
-	if err := w.reserve(tx, o.Len(), len(w.buf)); err != nil && !errors.Is(err, errFull) { // without room bbolt's own free pages may do
+	if err := w.reserve(tx, o.Len(), payload); err != nil && !errors.Is(err, errFull) { // without room bbolt's own free pages may do
 		return errors.Join(err, abandon(tx))
 	}
 	err = guard(func() error {
@@ -197,7 +202,7 @@ func (w *wal) prepareAlone() error {
 	case w.log == nil && !haveLocks:
 		return errFull
 	case w.log == nil:
-		h := header{pageSize: uint32(w.db.Info().PageSize), seq: 1, at: recordStart}
+		h := header{pageSize: uint32(w.page), seq: 1, at: recordStart}
 		if _, err := io.ReadFull(w.opt.Random, h.session[:]); err != nil {
 			return err
 		}
