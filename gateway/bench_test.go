@@ -239,13 +239,22 @@ func (d *disk) big() {
 // returns how long that took.
 func (d *disk) crash() time.Duration {
 	dir := d.b.TempDir()
-	// Between commits the file is what a kill would leave: no free list.
-	raw, err := os.ReadFile(filepath.Join(d.dir, "db"))
-	if err != nil {
-		d.b.Fatal(err)
+	// Between two commits the files are what a kill would leave.
+	read := func(name string) []byte {
+		raw, err := os.ReadFile(filepath.Join(d.dir, name))
+		if err != nil {
+			d.b.Fatal(err)
+		}
+		return raw
 	}
-	if err := os.WriteFile(filepath.Join(dir, "db"), raw, 0o600); err != nil {
-		d.b.Fatal(err)
+	log, db := read("db.log"), read("db")
+	for again := read("db.log"); !bytes.Equal(log, again); again = read("db.log") {
+		log, db = again, read("db")
+	}
+	for name, raw := range map[string][]byte{"db": db, "db.log": log} {
+		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
+			d.b.Fatal(err)
+		}
 	}
 	start := time.Now()
 	engine, err := boltkv.Open(filepath.Join(dir, "db"), boltkv.Options{})

@@ -94,15 +94,21 @@ func BenchmarkSweepRecords(b *testing.B) {
 // BenchmarkOpenAfterCrash opens a database without a list of free pages.
 func BenchmarkOpenAfterCrash(b *testing.B) {
 	_, engine := large(b)
-	data, err := os.ReadFile(engine.Path())
-	if err != nil {
-		b.Fatal(err)
+	files := map[string][]byte{"": nil, ".log": nil} // by what follows the database's name
+	for suffix := range files {
+		data, err := os.ReadFile(engine.Path() + suffix)
+		if err != nil {
+			b.Fatal(err)
+		}
+		files[suffix] = data
 	}
 	path := filepath.Join(b.TempDir(), "copy.db")
 	for b.Loop() {
 		b.StopTimer()
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			b.Fatal(err)
+		for suffix, data := range files {
+			if err := os.WriteFile(path+suffix, data, 0o600); err != nil {
+				b.Fatal(err)
+			}
 		}
 		b.StartTimer()
 		begin := time.Now()
