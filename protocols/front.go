@@ -17,6 +17,7 @@ type Front struct {
 	cfg     Config
 	deps    Deps
 	handler http.Handler
+	served  http.Handler // handler, for servers that can watch their connections
 	servers servers
 	conns   connCounter
 	rules   []DoorRule
@@ -49,7 +50,9 @@ func New(cfg Config, deps Deps, mounts ...Mount) (*Front, error) {
 		}
 	}
 	router.NotFoundHandler = http.HandlerFunc(notFound)
-	f.handler = f.observe(httpkit.Recover(f.admit(router), f.deps.Log))
+	admitted := f.admit(router)
+	f.handler = f.observe(httpkit.Recover(admitted, f.deps.Log))
+	f.served = f.observe(httpkit.Recover(f.framed(admitted), f.deps.Log))
 	return f, nil
 }
 

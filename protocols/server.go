@@ -51,7 +51,8 @@ func (f *Front) NewServer() *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	return &http.Server{
-		Handler:           f.handler,
+		Handler:           f.served,
+		ConnContext:       connContext,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: f.cfg.HeaderTimeout,
 		IdleTimeout:       f.cfg.IdleTimeout,
@@ -71,7 +72,7 @@ func (f *Front) Serve(l net.Listener, tc *tls.Config) error {
 	}
 	var err error
 	if tc == nil {
-		err = srv.Serve(l)
+		err = srv.Serve(&watching{l, f.cfg.MaxHeaderBytes})
 	} else {
 		srv.TLSConfig = tc.Clone()
 		srv.TLSConfig.MinVersion = max(srv.TLSConfig.MinVersion, tls.VersionTLS12)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,20 +95,78 @@ func TestS39AmbiguousRequestsEndTheConnection(t *testing.T) {
 	}
 }
 
-// S39: with both a length and chunks the chunks alone say where the body ends
-// (RFC 9112 section 6.3); net/http decides so, and tells nobody that there was
-// a length. What follows is a request of its own, which has to prove itself.
-func TestS39ChunksOverrideALength(t *testing.T) {
+// S39: a request with a length and chunks, or with chunks in HTTP/1.0, is
+// refused and ends its connection (RFC 9112 sections 6.1 and 6.3), although
+// net/http would serve it and tell nobody.
+func TestS39DoubtfulFramingEndsTheConnection(t *testing.T) {
 	d, addr, put := rawDoors(t)
-	unproven := "PUT /v1/AUTH_test/c/hidden HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
-	for _, lengths := range []string{"Content-Length: 1000\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"} {
-		statuses, _ := exchange(t, addr, put+lengths+"\r\n3\r\nabc\r\n0\r\n\r\n"+unproven)
-		if len(statuses) != 2 || statuses[0] != 201 || statuses[1] != 401 {
-			t.Errorf("%q: answers %v", lengths, statuses)
+	hidden := strings.Replace(put, "/c/o ", "/c/hidden ", 1) + "Content-Length: 1\r\n\r\nx"
+	before := put + "Content-Length: 3\r\n\r\nabc"
+	chunks := "3\r\nxyz\r\n0\r\n\r\n"
+	many := strings.Repeat("X-Filler: "+strings.Repeat("f", 1000)+"\r\n", 40)
+	for name, c := range map[string]struct {
+		sent string
+		want []int
+	}{
+		"length, then chunks":        {put + "Content-Length: 1000\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + hidden, []int{400}},
+		"chunks, then a length":      {put + "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n" + chunks + hidden, []int{400}},
+		"other case, bare LF":        {put + "transfer-encoding: chunked\ncONTENT-length:5\n\n" + chunks + hidden, []int{400}},
+		"behind a large head":        {put + "Content-Length: 5\r\n" + many + "Transfer-Encoding: chunked\r\n\r\n" + chunks + hidden, []int{400}},
+		"second on its connection":   {before + put + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + hidden, []int{201, 400}},
+		"a decoy in the body before": {put + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + put + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(put)+2, put+"\r\n") + hidden, []int{400}},
+		"chunks of HTTP/1.0":         {strings.Replace(put, "HTTP/1.1", "HTTP/1.0", 1) + "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n" + hidden, []int{400}},
+	} {
+		statuses, closed := exchange(t, addr, c.sent)
+		if !slices.Equal(statuses, c.want) || !closed {
+			t.Errorf("%s: answers %v, closed %v, want %v", name, statuses, closed, c.want)
 		}
-		if got := d.ok(t, swiftDoor.call("tester", "GET", "c/o", "")).body; got != "abc" {
-			t.Errorf("%q: stored %q", lengths, got)
+	}
+	for _, e := range d.swiftList(t, "tester", "c", "") {
+		if e.Name == "hidden" {
+			t.Error("a hidden request was carried out")
 		}
+	}
+	// What is right stays right: lengths and chunks one after the other.
+	chunked := put + "Transfer-Encoding: chunked\r\n\r\n" + chunks
+	last := strings.Replace(before, "Host: ", "Connection: close\r\nHost: ", 1)
+	if statuses, _ := exchange(t, addr, before+chunked+before+chunked+last); !slices.Equal(statuses, []int{201, 201, 201, 201, 201}) {
+		t.Errorf("requests without a fault: %v", statuses)
+	}
+}
+
+// S39: line ends and folded headers that another reader could take otherwise.
+// net/http takes a bare LF for the end of a line and a folded line for one with
+// a blank, as RFC 9112 sections 2.2 and 5.2 allow; neither hides a request.
+func TestS39OddLineEndsHideNothing(t *testing.T) {
+	d, addr, put := rawDoors(t)
+	hidden := strings.Replace(put, "/c/o ", "/c/hidden ", 1) + "Content-Length: 1\r\n\r\nx"
+	for name, sent := range map[string]string{
+		"bare CR in a value":        put + "X-Object-Meta-A: a\rContent-Length: 1\r\n\r\nx" + hidden,
+		"bare CR in a name":         put + "X-A\rContent-Length: 1\r\n\r\nx" + hidden,
+		"NUL in a name":             put + "X-\x00A: 1\r\nContent-Length: 1\r\n\r\nx" + hidden,
+		"bare CR before the chunk":  put + "Transfer-Encoding: chunked\r\n\r\n1\rx\r\n0\r\n\r\n" + hidden,
+		"coding with a control":     put + "Transfer-Encoding: \x0bchunked\r\nContent-Length: 1\r\n\r\nx" + hidden,
+		"folded coding":             put + "Transfer-Encoding:\r\n xchunked\r\nContent-Length: 1\r\n\r\nx" + hidden,
+		"first line folded":         "PUT /v1/AUTH_test/c/o\r\n HTTP/1.1\r\nHost: gateway\r\n\r\n" + hidden,
+		"a line without a colon":    put + "X-A\r\nContent-Length: 1\r\n\r\nx" + hidden,
+		"blanks before the headers": strings.Replace(put, "Host:", " Host:", 1) + "Content-Length: 1\r\n\r\nx" + hidden,
+	} {
+		statuses, closed := exchange(t, addr, sent)
+		if len(statuses) != 1 || statuses[0] < 400 || !closed {
+			t.Errorf("%s: answers %v, closed %v", name, statuses, closed)
+		}
+	}
+	for _, e := range d.swiftList(t, "tester", "c", "") {
+		if e.Name == "hidden" {
+			t.Error("a hidden request was carried out")
+		}
+	}
+	folded := strings.Replace(put, "Host:", "Connection: close\r\nHost:", 1) + "X-Object-Meta-A: one\r\n two\nContent-Length: 1\n\nx"
+	if statuses, _ := exchange(t, addr, folded); !slices.Equal(statuses, []int{201}) {
+		t.Errorf("a folded header and bare LF: %v", statuses)
+	}
+	if got := d.ok(t, swiftDoor.call("tester", "HEAD", "c/o", "")).header.Get("X-Object-Meta-A"); got != "one two" {
+		t.Errorf("the folded header says %q", got)
 	}
 }
 
