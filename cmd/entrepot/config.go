@@ -149,7 +149,7 @@ type flags struct {
 
 func (f *flags) add(set *pflag.FlagSet) {
 	f.set = set
-	set.StringVar(&f.config, "config", "", "configuration file (TOML)")
+	set.StringVar(&f.config, "config", "", "configuration file (TOML; default: what ENTREPOT_CONFIG names)")
 	set.StringVar(&f.data, "data", "", "data directory (default ./data)")
 	set.StringVar(&f.listen, "listen", "", "HOST:PORT to serve (default 127.0.0.1:8080)")
 }
@@ -177,8 +177,8 @@ func defaults() config {
 // outcome.
 func (p *program) load() (config, secretsFromEnv, error) {
 	c := defaults()
-	if p.flags.config != "" {
-		if err := c.readFile(p.flags.config); err != nil {
+	if file := p.configFile(); file != "" {
+		if err := c.readFile(file); err != nil {
 			return c, secretsFromEnv{}, err
 		}
 	}
@@ -196,6 +196,20 @@ func (p *program) load() (config, secretsFromEnv, error) {
 		return c, secrets, err
 	}
 	return c, secrets, c.check()
+}
+
+// configFile is the configuration file: the one that --config names, else
+// ENTREPOT_CONFIG's; "" for none.
+func (p *program) configFile() (file string) {
+	if p.flags.set.Changed("config") {
+		return p.flags.config
+	}
+	for _, line := range p.env {
+		if value, ok := strings.CutPrefix(line, "ENTREPOT_CONFIG="); ok {
+			file = value
+		}
+	}
+	return file
 }
 
 // readFile reads a TOML file; keys that the program does not know are refused.
@@ -233,6 +247,7 @@ func (c *config) readEnv(env []string) (s secretsFromEnv, err error) {
 			continue
 		}
 		switch {
+		case name == "CONFIG": // it was looked at before, see configFile
 		case text[name] != nil:
 			*text[name] = value
 		case lists[name] != nil:

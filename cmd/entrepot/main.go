@@ -14,6 +14,8 @@
 //	entrepot backup|restore        saves the store, and brings it back
 //	entrepot config                prints the effective configuration
 //	entrepot version               prints the version
+//	entrepot man DIR               writes manual pages
+//	entrepot completion bash|zsh|fish  prints a script that completes commands
 package main
 
 import (
@@ -89,8 +91,12 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "entrepot",
-		Short:         "A storage gateway: Swift, WebDAV, DuraCloud and the depot API over one store",
+		Use:   "entrepot",
+		Short: "A storage gateway: Swift, WebDAV, DuraCloud and the depot API over one store",
+		Long: "A storage gateway: Swift, WebDAV, DuraCloud and the depot API over one store.\n\n" +
+			"Settings come from a file, the environment (ENTREPOT_…) and flags; the later ones win. Commands end with 0 when done, " +
+			"1 when they failed, and 2 for a wrong command line or configuration.",
+		Example:       "  entrepot serve --data data\n  entrepot user add anna --account press --role owner --data data",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,
@@ -100,7 +106,7 @@ func (p *program) rootCommand() *cobra.Command {
 	p.flags.add(root.PersistentFlags())
 	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand(), p.secretsCommand())
 	root.AddCommand(p.serveCommand(), p.accountCommand(), p.userCommand(), p.keyCommand(), p.applicationCommand(), p.configCommand(), p.versionCommand())
-	root.AddCommand(p.depotCommand(), p.replicationCommand())
+	root.AddCommand(p.depotCommand(), p.replicationCommand(), p.manCommand())
 	return root
 }
 

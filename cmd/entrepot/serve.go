@@ -51,16 +51,18 @@ func (p *program) serveCommand() *cobra.Command {
 // server is a gateway that is being started, served and stopped.
 type server struct {
 	*program
-	config    config
-	log       *slog.Logger
-	data      *opened
-	auth      *auth.Service
-	front     *protocols.Front
-	listener  net.Listener
-	url       string
-	tls       *tls.Config
-	documents *gateway.Documents
-	stopped   atomic.Pointer[error] // why writing has ended
+	config   config
+	log      *slog.Logger
+	data     *opened
+	auth     *auth.Service
+	front    *protocols.Front
+	listener net.Listener
+	url      string
+	tls      *tls.Config
+	// certificate is what tls serves with; nil without TLS.
+	certificate *certificate
+	documents   *gateway.Documents
+	stopped     atomic.Pointer[error] // why writing has ended
 }
 
 func (p *program) serve(ctx context.Context, c config, secrets secretsFromEnv) (err error) {
@@ -87,6 +89,9 @@ func (p *program) serve(ctx context.Context, c config, secrets secretsFromEnv) (
 		return err
 	}
 	defer socket.Close()
+	background, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go s.certificate.run(background, certificateEvery)
 	failed := make(chan error, 1)
 	go func() { failed <- s.front.Serve(s.listener, s.tls) }()
 	s.welcome(first, secrets)
@@ -117,11 +122,10 @@ func (p *program) logger(c config) *slog.Logger {
 // before anything is made.
 func (s *server) listen() (err error) {
 	if s.config.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.config.TLSCert, s.config.TLSKey)
-		if err != nil {
-			return fmt.Errorf("tls: %w", err)
+		if s.certificate, err = loadCertificate(s.config.TLSCert, s.config.TLSKey, s.log); err != nil {
+			return err
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		s.tls = s.certificate.config()
 	}
 	if s.listener, err = net.Listen("tcp", s.config.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
