@@ -80,6 +80,7 @@ func (n *NewApplication) check() error {
 // Create makes an application without keys. Exists when the ID is taken.
 // Administrators only.
 func (a *Applications) Create(ctx context.Context, n NewApplication) (Application, error) {
+	defer a.users.purgeCredentials() // whatever the outcome: it may be unknown
 	if err := needAdmin(auth.PrincipalOf(ctx)); err != nil {
 		return Application{}, err
 	}
@@ -151,6 +152,7 @@ func (a *Applications) Get(ctx context.Context, id string) (out Application, err
 // Delete removes an application: its keys end at once, and so does everything
 // that accounts and users allowed it. Administrators only.
 func (a *Applications) Delete(ctx context.Context, id string) error {
+	defer a.users.purgeCredentials() // whatever the outcome: it may be unknown
 	if err := needAdmin(auth.PrincipalOf(ctx)); err != nil {
 		return err
 	}
@@ -173,6 +175,7 @@ func (a *Applications) Delete(ctx context.Context, id string) error {
 // keys may be active at a time, so that one can take the place of the other;
 // a third is Conflict. Administrators only.
 func (a *Applications) IssueKey(ctx context.Context, id string, networks []string) (auth.Secret, APIKey, error) {
+	defer a.users.purgeCredentials() // whatever the outcome: it may be unknown
 	if err := needAdmin(auth.PrincipalOf(ctx)); err != nil {
 		return auth.Secret{}, APIKey{}, err
 	}
@@ -215,6 +218,7 @@ func (a *Applications) IssueKey(ctx context.Context, id string, networks []strin
 // its last four digits where no other active key ends so. Revoking it again is
 // not an error. Administrators only.
 func (a *Applications) RevokeKey(ctx context.Context, id, key string) (APIKey, error) {
+	defer a.users.purgeCredentials() // whatever the outcome: it may be unknown
 	if err := needAdmin(auth.PrincipalOf(ctx)); err != nil {
 		return APIKey{}, err
 	}

@@ -226,6 +226,7 @@ func (c *Credentials) Delete(ctx context.Context, user, id string) error {
 		return err
 	}
 	now := c.now()
+	defer c.users.purgeCredentials()
 	return c.store.Update(ctx, []store.Guard{store.LockUser(u.Name)}, func(tx *store.Tx) error {
 		list, err := tx.CredentialsOf(u.Name, maxCredentials)
 		if err != nil {
@@ -283,8 +284,22 @@ func credentialState(v *store.View, account string, c *store.Credential, now sto
 	return s, err
 }
 
-// Credential finds an application password for authentication.
-func (a *Accounts) Credential(ctx context.Context, digest [32]byte) (out auth.CredentialRecord, err error) {
+// Credential finds an application password for authentication. A change by this
+// process is seen at once, by another within a second.
+func (a *Accounts) Credential(ctx context.Context, digest [32]byte) (auth.CredentialRecord, error) {
+	at := time.Now()
+	cached, ok, changes := a.users.credential(digest, at)
+	if ok {
+		return cached, nil
+	}
+	rec, err := a.readCredential(ctx, digest)
+	if err == nil {
+		a.users.putCredential(digest, rec, at, changes)
+	}
+	return rec, err
+}
+
+func (a *Accounts) readCredential(ctx context.Context, digest [32]byte) (out auth.CredentialRecord, err error) {
 	now := a.now()
 	err = a.store.View(ctx, func(v *store.View) error {
 		c, found, err := v.Credential(digest)

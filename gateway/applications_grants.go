@@ -144,6 +144,7 @@ func (a *Applications) setStopped(ctx context.Context, account, id string, stopp
 	if err := a.store.View(ctx, func(v *store.View) error { return a.mayAllow(v, p, account) }); err != nil {
 		return err
 	}
+	defer a.users.purgeCredentials()
 	now, method := a.now(), "grant.allow"
 	if stopped {
 		method = "grant.stop"

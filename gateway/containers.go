@@ -295,6 +295,7 @@ func (c *Containers) Delete(ctx context.Context, ref Ref) error {
 
 // detach removes a container that judge lets go.
 func (c *core) detach(ctx context.Context, p auth.Principal, ref Ref, judge func(*store.Tx, *scope, store.Stamp) error) error {
+	defer c.users.purgeCredentials()
 	now := c.now()
 	at, err := c.find(ctx, ref)
 	if err != nil {

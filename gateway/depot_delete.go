@@ -27,6 +27,7 @@ func (d *Depots) Delete(ctx context.Context, user string, id uint64, call DepotC
 	if err := operator(auth.PrincipalOf(ctx)); err != nil {
 		return err
 	}
+	defer d.users.purgeCredentials()
 	for {
 		err := d.deleteWhole(ctx, user, id, call)
 		if !errors.Is(err, errManySpaces) {

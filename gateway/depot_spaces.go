@@ -133,6 +133,7 @@ func (d *Depots) DeleteSpaces(ctx context.Context, user string, id uint64, space
 	if len(spaces) > maxSpacesOfCall {
 		return errs.New("depots.DeleteSpaces", errs.Invalid, errs.NameTooLong, "The list of spaces is too long.")
 	}
+	defer d.users.purgeCredentials()
 	spaces = slices.Compact(slices.Sorted(slices.Values(spaces)))
 	p := auth.PrincipalOf(ctx)
 	return d.change(ctx, user, id, call, nil, func(tx *store.Tx, record *store.Depot, now store.Stamp) error {

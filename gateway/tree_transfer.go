@@ -46,6 +46,9 @@ type transfer struct {
 }
 
 func (t *Trees) transfer(ctx context.Context, src, dst Ref, opt TreeOptions, move bool) (created bool, err error) {
+	if src.Object == "" || dst.Object == "" { // a container may go
+		defer t.users.purgeCredentials()
+	}
 	w := &transfer{
 		core: t.core, p: auth.PrincipalOf(ctx), now: t.now(), src: src, dst: dst, opt: opt, move: move,
 	}

@@ -16,12 +16,22 @@ const (
 	userCacheLife = time.Second
 )
 
-// userCache remembers login records, which every request needs. A change drops
-// its user before the change is answered.
+// userCache remembers login records, which every request needs, and what
+// application passwords stand for, which takes several rows to say. A change by
+// this process drops what it concerns before it is answered; what an
+// application password stands for is dropped with every change of a password,
+// an application, what an account allows it, an account, or a container that is
+// removed.
 type userCache struct {
-	mu      sync.Mutex
-	users   *lru.Cache[string, cachedUser] // by folded name
-	changes uint64
+	mu          sync.Mutex
+	users       *lru.Cache[string, cachedUser] // by folded name
+	credentials *lru.Cache[[32]byte, cachedCredential]
+	changes     uint64
+}
+
+type cachedCredential struct {
+	record auth.CredentialRecord
+	read   time.Time
 }
 
 type cachedUser struct {
@@ -31,7 +41,11 @@ type cachedUser struct {
 
 func newUserCache() (*userCache, error) {
 	users, err := lru.New[string, cachedUser](maxCachedUsers)
-	return &userCache{users: users}, err
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := lru.New[[32]byte, cachedCredential](maxCachedUsers)
+	return &userCache{users: users, credentials: credentials}, err
 }
 
 // get returns a remembered user; else the number to pass to put with what is
@@ -68,4 +82,33 @@ func (c *userCache) purge() {
 	defer c.mu.Unlock()
 	c.changes++
 	c.users.Purge()
+	c.credentials.Purge()
+}
+
+// purgeCredentials forgets what application passwords stand for.
+func (c *userCache) purgeCredentials() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.credentials.Purge()
+}
+
+// credential returns a remembered application password; else the number to
+// pass to putCredential with what is read now.
+func (c *userCache) credential(digest [32]byte, now time.Time) (rec auth.CredentialRecord, ok bool, changes uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.credentials.Get(digest); ok && now.Sub(e.read) < userCacheLife {
+		return e.record, true, c.changes
+	}
+	return auth.CredentialRecord{}, false, c.changes
+}
+
+// putCredential remembers what was read, unless something changed meanwhile.
+func (c *userCache) putCredential(digest [32]byte, rec auth.CredentialRecord, now time.Time, changes uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == changes {
+		c.credentials.Add(digest, cachedCredential{rec, now})
+	}
 }

@@ -101,7 +101,7 @@ func (a *Accounts) deleteUser(ctx context.Context, user string) error {
 	if err := a.store.ForgetMember(ctx, user); err != nil {
 		return err
 	}
-	defer a.users.drop(store.Fold(user))
+	defer a.users.purge() // application passwords too
 	return a.store.Update(ctx, plan.guards(user), func(tx *store.Tx) error {
 		u, err := userFor(&tx.View, p, user, false)
 		if err != nil {
