@@ -95,7 +95,7 @@ func (p *program) rootCommand() *cobra.Command {
 		Short: "A storage gateway: Swift, WebDAV, DuraCloud and the depot API over one store",
 		Long: "A storage gateway: Swift, WebDAV, DuraCloud and the depot API over one store.\n\n" +
 			"Settings come from a file, the environment (ENTREPOT_…) and flags; the later ones win. Commands end with 0 when done, " +
-			"1 when they failed, and 2 for a wrong command line or configuration.",
+			"1 when they failed, 2 for a wrong command line or configuration; some have further codes, which their pages name.",
 		Example:       "  entrepot serve --data data\n  entrepot user add anna --account press --role owner --data data",
 		SilenceUsage:  true,
 		SilenceErrors: true,
