@@ -250,3 +250,37 @@ func TestRollbackNeedsOnlyTheRoomThatItAdds(t *testing.T) {
 	}
 	w.counts("c")
 }
+
+// A change of properties behind a snapshot keeps the row as it was, and counts
+// its content for the account once more, as for any replaced row, although the
+// bytes are shared: who deletes the object then still holds them by the
+// snapshot. Destroying the snapshot takes the count back.
+func TestPropertiesBehindASnapshotCountTheContentUntilItGoes(t *testing.T) {
+	w := newWorld(t)
+	bytes := func() int64 {
+		t.Helper()
+		a, err := w.g.Accounts.Get(w.ctx, "test")
+		w.must(err)
+		return a.Bytes
+	}
+	w.put("o", strings.Repeat("x", 100))
+	w.must(w.g.Snapshots.Create(w.ctx, ref("c", ""), "s"))
+	for i, want := range []int64{200, 200} { // once for all changes since
+		_, err := w.g.Objects.SetMeta(w.ctx, ref("c", "o"), gateway.MetaChange{Properties: gateway.Properties{"n": fmt.Sprint(i)}})
+		w.must(err)
+		if got := bytes(); got != want {
+			t.Errorf("after change %d: %d bytes, want %d", i+1, got, want)
+		}
+	}
+	w.sound()
+	w.must(w.g.Objects.Delete(w.ctx, ref("c", "o"), nil))
+	if got := bytes(); got != 100 {
+		t.Errorf("deleted, but kept by the snapshot: %d bytes", got)
+	}
+	w.must(w.g.Snapshots.Destroy(w.ctx, ref("c", ""), "s"))
+	w.Store.Drain(t.Context())
+	if got := bytes(); got != 0 {
+		t.Errorf("without the snapshot: %d bytes", got)
+	}
+	w.sound()
+}
