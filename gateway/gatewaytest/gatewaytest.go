@@ -200,7 +200,7 @@ func (f *Fixture) SetPassword(user, password string) {
 func (f *Fixture) Fingerprint() [32]byte {
 	f.tb.Helper()
 	const counters = 14
-	background := map[kv.Table]bool{1: true, 15: true, 32: true, 33: true, 40: true, 57: true}
+	background := map[kv.Table]bool{1: true, 15: true, 32: true, 33: true, 40: true, 57: true, 75: true}
 	traffic := map[store.CounterKind]bool{store.CountContainerTraffic: true, store.CountDepotTraffic: true}
 	f.Store.Drain(f.tb.Context())
 	h := sha256.New()
