@@ -192,7 +192,7 @@ type Condition struct {
 // A Digest is what a caller promises of the bytes it sends.
 type Digest struct {
 	Algorithm string // "md5", "sha1", "sha256", "sha512", "adler32"
-	Sum       string // lower-case hex
+	Sum       string // lower-case hex; "": it is computed and compared with nothing
 }
 
 // PutOptions say how Put stores a body.

@@ -378,7 +378,7 @@ func (w *put) receive(up *store.Upload, body io.Reader) error {
 		return errs.Wrap("objects.Put", errs.Incomplete, "", errors.New("the body ended early"))
 	}
 	for _, d := range w.opt.Digests {
-		if sum := up.Sum(d.Algorithm); sum != "" && sum != d.Sum {
+		if sum := up.Sum(d.Algorithm); sum != "" && d.Sum != "" && sum != d.Sum {
 			return mismatch(d.Algorithm)
 		}
 	}

@@ -61,11 +61,11 @@ func (f *Face) mountOf(escaped string) *mount {
 
 // routes registers every mount, by whole segments.
 func (f *Face) routes(r *mux.Router) {
-	var further []string
-	if f.cfg.Partial {
-		further = []string{"PATCH"}
-	}
 	for i := range f.mounts {
+		var further []string
+		if f.cfg.Partial || f.mounts[i].path == cloudFiles {
+			further = []string{"PATCH"}
+		}
 		tree := httpkit.WithRules(f, f.mounts[i].rules(further...)...)
 		r.Path(f.mounts[i].path).Handler(tree)
 		r.PathPrefix(f.mounts[i].path + "/").Handler(tree)

@@ -19,6 +19,12 @@ const partialType = "application/x-sabredav-partialupdate"
 // of before or the whole new one.
 func (f *Face) patch(q *request) error {
 	h := q.r.Header
+	if h.Get("X-Recalculate-Hash") != "" && q.mount.path == cloudFiles {
+		return f.recalculate(q)
+	}
+	if !f.cfg.Partial {
+		return errs.New("dav.patch", errs.Exists, methodNotBuilt, "this method is not offered here")
+	}
 	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != partialType {
 		return errs.New("dav.patch", errs.Invalid, bodyRefused, "a PATCH has the type "+partialType)
 	}

@@ -31,6 +31,11 @@ func (f *Face) put(q *request) error {
 	if err != nil {
 		return err
 	}
+	if q.mount.path == cloudFiles {
+		// Nextcloud's clients compare files by their SHA-1, and ask for it to be
+		// computed behind every PUT that did not bring one.
+		opt.Digests = appendDigest(opt.Digests, "sha1", "")
+	}
 	opt.Conditions = cond
 	ref := f.resolve(q.ctx(), q.ref)
 	opt.Size, opt.Expected, opt.Waiting = q.r.ContentLength, expectedSize(q.r), h.Get("Expect") != ""

@@ -53,7 +53,7 @@ func (f *Face) methodTable() map[string]method {
 		"MOVE":      {serve: f.copyMove, write: true, bodiless: true},
 		"UNLOCK":    {serve: f.unlock, write: true, bodiless: true},
 	}
-	if f.cfg.Partial {
+	if f.cfg.Partial || f.cfg.Chunking {
 		methods["PATCH"] = method{serve: f.patch, write: true}
 	}
 	return methods
