@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"entrepot/gateway/errs"
 	"entrepot/store/blob"
@@ -264,7 +263,7 @@ func (s *Store) openParts(ctx context.Context, c Content, where func() string) (
 		}
 		return Run{}, fmt.Errorf("store: byte %d is behind the parts", off)
 	}
-	r := &pinned{ContentReader: Join(c.Size, find), release: sync.OnceFunc(func() { s.pins.release(c.Blob) })}
+	r := s.pins.hold(c.Blob, Join(c.Size, find))
 	if err := s.partsSound(ctx, c, find); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -305,68 +304,6 @@ func (s *Store) openPart(ctx context.Context, part Content, where func() string)
 		s.quarantine(ctx, part, where(), err)
 	}
 	return r, err
-}
-
-// pinned is a reader of parts, which stay until it is closed.
-type pinned struct {
-	ContentReader
-	release func()
-}
-
-// Close implements io.Closer. A second call does nothing.
-func (p *pinned) Close() error {
-	defer p.release()
-	return p.ContentReader.Close()
-}
-
-// pins are the lists that are read, or removed, at the moment: a list is not
-// removed while somebody reads it, as an open file is not.
-type pins struct {
-	mu  sync.Mutex
-	ids map[blob.ID]int // readers; -1: it is being removed
-}
-
-// take notes a reader; false while the list is being removed.
-func (p *pins) take(id blob.ID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ids[id] < 0 {
-		return false
-	}
-	if p.ids == nil {
-		p.ids = make(map[blob.ID]int)
-	}
-	p.ids[id]++
-	return true
-}
-
-func (p *pins) release(id blob.ID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ids[id]--; p.ids[id] == 0 {
-		delete(p.ids, id)
-	}
-}
-
-// claim keeps readers away from a list that is being removed, until forgo;
-// false while there are some.
-func (p *pins) claim(id blob.ID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ids[id] != 0 {
-		return false
-	}
-	if p.ids == nil {
-		p.ids = make(map[blob.ID]int)
-	}
-	p.ids[id] = -1
-	return true
-}
-
-func (p *pins) forgo(id blob.ID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.ids, id)
 }
 
 // dropParts removes a list that nothing refers to and releases its parts, a row
