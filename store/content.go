@@ -12,6 +12,59 @@ import (
 	"entrepot/store/internal/record"
 )
 
+// Content says where an object's bytes lie and what they hash to.
+type Content struct {
+	Size   int64
+	Blob   blob.ID // zero for no bytes
+	Inline bool    // in the engine, else in a file
+	Owner  uint64  // not 0: shared; this object's number among the blob's owner rows
+	MD5    [16]byte
+	SHA256 [32]byte
+	SHA1   []byte // 20 bytes when it was asked for, else nil
+	// Parts is of how many parts the bytes are put together, 0 where they are
+	// one run. Blob then names the list of the parts, see parts.go.
+	Parts int64
+}
+
+// fields writes what a record says of content.
+func (c *Content) fields(w *record.Writer) {
+	w.Uint(10, uint64(c.Size))
+	if !c.Blob.IsZero() {
+		w.Bytes(11, c.Blob[:])
+	}
+	w.Bool(12, c.Inline)
+	w.Uint(13, c.Owner)
+	w.Bytes(14, c.MD5[:])
+	w.Bytes(15, c.SHA256[:])
+	w.Bytes(16, c.SHA1)
+	w.Int(tagParts, c.Parts)
+}
+
+// field takes one of the fields that tell of content; false for any other.
+func (c *Content) field(f *record.Field) bool {
+	switch f.Tag {
+	case 10:
+		c.Size = int64(f.Num)
+	case 11:
+		copy(c.Blob[:], f.Bytes)
+	case 12:
+		c.Inline = f.Bool()
+	case 13:
+		c.Owner = f.Num
+	case 14:
+		copy(c.MD5[:], f.Bytes)
+	case 15:
+		copy(c.SHA256[:], f.Bytes)
+	case 16:
+		c.SHA1 = f.Clone()
+	case tagParts:
+		c.Parts = f.Int()
+	default:
+		return false
+	}
+	return true
+}
+
 // Kinds of content, by where it lies.
 const (
 	kindFile   byte = 0
