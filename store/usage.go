@@ -78,10 +78,12 @@ func (m *MonthUsage) decode(row, value []byte) error {
 }
 
 func (m *MonthUsage) decodeDays(b []byte) error {
+	m.Days = m.Days[:0]
+	most := byte(m.Month.AddDate(0, 1, -1).Day())
 	for last := byte(0); len(b) > 0; {
 		day := b[0]
 		objects, n := binary.Varint(b[1:])
-		if day <= last || day > maxDays || n <= 0 {
+		if day <= last || day > most || n <= 0 {
 			return fmt.Errorf("store: day %d of a month: %w", day, record.ErrCorrupt)
 		}
 		bytes, k := binary.Varint(b[1+n:])
