@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -115,7 +116,7 @@ func (c *core) learnDigest(ctx context.Context, ref Ref) error {
 		return nil
 	}
 	sum := md5.New()
-	n, err := content.WriteRange(sum, 0, content.Size())
+	n, err := io.CopyBuffer(sum, &whileWanted{ctx, io.NewSectionReader(content, 0, content.Size())}, make([]byte, 256<<10))
 	if err == nil && n != obj.Size {
 		err = errors.New("it ended early")
 	}
@@ -130,6 +131,20 @@ func (c *core) learnDigest(ctx context.Context, ref Ref) error {
 	return c.noteDigest(ctx, ref, j)
 }
 
+// whileWanted reads until its context ends.
+type whileWanted struct {
+	ctx context.Context // of the one call that reads it
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (w *whileWanted) Read(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.Read(p)
+}
+
 // noteDigest writes down the digest of a large object. It may have been
 // replaced meanwhile: the tag tells whether the digest is of what it shows.
 func (c *core) noteDigest(ctx context.Context, ref Ref, j store.Joined) error {
@@ -138,9 +153,10 @@ func (c *core) noteDigest(ctx context.Context, ref Ref, j store.Joined) error {
 		return err
 	}
 	id := at.container.ID
-	return c.store.Update(ctx, store.LocksOfWrite(id, ref.Object, false), func(tx *store.Tx) error {
+	guards := append(store.LocksOfWrite(id, ref.Object, false), store.LockDepot(at.container.Depot, true))
+	return c.store.Update(ctx, guards, func(tx *store.Tx) error {
 		k, there, err := tx.Container(id)
-		if err != nil || !there {
+		if err != nil || !there || k.Depot != at.container.Depot {
 			return err
 		}
 		o, found, err := tx.Object(id, ref.Object)

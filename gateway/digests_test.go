@@ -115,3 +115,21 @@ func TestDigestOfABrokenLargeObjectStaysUnknown(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// What the gateway reads for itself is no traffic of the depot.
+func TestLearningADigestIsNoTraffic(t *testing.T) {
+	used := func(learn bool) int64 {
+		w, _ := largeWorld(t)
+		w.static("slo", of("s/0"), of("s/1"), of("s/2"))
+		if learn && w.learned("slo").JoinedMD5 == "" {
+			t.Fatal("the digest was not learned")
+		}
+		w.must(w.g.Close())
+		list, err := w.g.Depots.Owned(w.Operator(), "tester", 0, false)
+		w.must(err)
+		return list[0].TrafficUsed
+	}
+	if without, with := used(false), used(true); with != without || without == 0 {
+		t.Errorf("traffic is %d bytes, %d with the digest learned", without, with)
+	}
+}

@@ -21,6 +21,18 @@ func (o Options) WithObserver(observe func(event string, f *os.File)) Options {
 	return o
 }
 
+// WithoutRoomForLogs returns o with which making a log fails as it does on a
+// full volume.
+func (o Options) WithoutRoomForLogs() Options {
+	o.Random = roomless{}
+	return o
+}
+
+type roomless struct{}
+
+// Read implements io.Reader.
+func (roomless) Read([]byte) (int, error) { return 0, errFull }
+
 // WithBounds returns o with smaller bounds of the log.
 func (o Options) WithBounds(commits, record int, limit, wrap int64) Options {
 	o.tuning = tuning{checkpointCommits: commits, maxRecord: record, logLimit: limit, wrapRoom: wrap}

@@ -115,6 +115,9 @@ func (r *recovery) restore() error {
 	if old, err := parseMeta(pages[own]); err == nil && old.tx < m.tx {
 		return foreign("it is older")
 	}
+	if err := r.untouched(m); err != nil {
+		return err
+	}
 	w, err := r.walker(m)
 	if err != nil {
 		return err
@@ -137,6 +140,28 @@ func (r *recovery) restore() error {
 		}
 	}
 	return r.opt.sync(r.file)
+}
+
+// untouched fails where somebody wrote to the database after the checkpoint m
+// but not to the log, as programs do that know none: what they wrote would be
+// thrown away. A commit through the log is one transaction, of which at most one
+// follows the last record, and lists of free pages are written when nothing
+// needs the log any more.
+func (r *recovery) untouched(m meta) error {
+	commits := uint64(1)
+	for scan := *r.log; ; commits++ {
+		if _, ok, err := scan.next(); err != nil {
+			return err
+		} else if !ok {
+			break
+		}
+	}
+	newest, _, err := findMeta(r.file)
+	if err != nil || newest.tx <= m.tx+commits && (newest.freelist == noFreelist || newest.tx <= m.tx) {
+		return nil //nolint:nilerr // torn records of a crash: m replaces them
+	}
+	return fmt.Errorf("%s holds commits that are not in %s: a program that knows no log wrote to it, or the log lost what was synced; "+
+		"nothing was changed: bring back a backup, or take what is there out with that program", r.path, r.log.path)
 }
 
 // putMetaPage makes page the page of a meta record.

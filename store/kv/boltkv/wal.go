@@ -170,10 +170,8 @@ func (w *wal) commitAlone(tx *bolt.Tx, o *overlay.Overlay, payload int) error {
 		return errors.Join(err, abandon(tx))
 	}
 	err = guard(func() error {
-		if w.log != nil && w.log.header.number == 0 {
-			if err := putSession(tx, w.log.header.session); err != nil {
-				return err
-			}
+		if err := w.noteSession(tx); err != nil {
+			return err
 		}
 		return apply(tx.Bucket(rowsBucket()), o)
 	})
@@ -222,13 +220,28 @@ func (w *wal) prepareAlone() error {
 	return nil
 }
 
-// putSession notes in the database that it needs the log of a session.
-func putSession(tx *bolt.Tx, s sessionID) error {
+// noteSession notes in the database whose log it needs from tx on: none where
+// there is no log, whatever a backup says that was made beside one.
+func (w *wal) noteSession(tx *bolt.Tx) error {
+	switch {
+	case w.log == nil:
+		return dropSession(tx)
+	case w.log.header.number > 0: // it is noted
+		return nil
+	}
 	b, err := tx.CreateBucketIfNotExists(logBucket())
 	if err != nil {
 		return err
 	}
-	return b.Put(sessionKey(), s[:])
+	return b.Put(sessionKey(), w.log.header.session[:])
+}
+
+// dropSession notes in the database that it needs no log.
+func dropSession(tx *bolt.Tx) error {
+	if tx.Bucket(logBucket()) == nil {
+		return nil
+	}
+	return tx.DeleteBucket(logBucket())
 }
 
 // commitSynced ends tx with the syncs of bbolt's own.
@@ -416,12 +429,7 @@ func (w *wal) last(freelist bool) error {
 	if err != nil {
 		return err
 	}
-	err = guard(func() error {
-		if tx.Bucket(logBucket()) == nil {
-			return nil
-		}
-		return tx.DeleteBucket(logBucket())
-	})
+	err = guard(func() error { return dropSession(tx) })
 	if err == nil {
 		w.db.NoFreelistSync = !freelist
 		err = w.commitSynced(tx)
