@@ -65,8 +65,33 @@ func TestCrashedDatabaseHoldsWhatItsLogHolds(t *testing.T) {
 	}
 }
 
+// within returns what a crash leaves while the last of n rows is written: the
+// log has its record, which may be torn, the database has it not yet.
+func within(t *testing.T, n int) image {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "store.db")
+	e, err := boltkv.Open(path, boltkv.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var i image
+	for row := range n {
+		i.db = mustRead(t, path)
+		if err := e.Update(t.Context(), nil, put(fmt.Sprintf("row%05d", row), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.log = mustRead(t, boltkv.LogPath(path))
+	return i
+}
+
 func TestTornLastRecordIsPassedOver(t *testing.T) {
-	i := crashedAfter(t, 50, 1000)
+	i := within(t, 50)
 	at := records(i.log)
 	if len(at) != 50 { // the first row is not logged, but a mark is
 		t.Fatalf("%d records", len(at))
@@ -81,6 +106,13 @@ func TestTornLastRecordIsPassedOver(t *testing.T) {
 	}
 }
 
+// olderLog returns a log as it was before its last records.
+func olderLog(log []byte, kept int) []byte {
+	old := bytes.Clone(log)
+	clear(old[records(log)[kept]:])
+	return old
+}
+
 func TestDamagedLogIsRefusedWithItsName(t *testing.T) {
 	for name, damage := range map[string]func(i *image){
 		"a record before others":   func(i *image) { i.log[records(i.log)[20]+45] ^= 1 },
@@ -88,6 +120,9 @@ func TestDamagedLogIsRefusedWithItsName(t *testing.T) {
 		"the newest header":        func(i *image) { i.log[boltkv.BlockSize+100] ^= 1 },
 		"both headers":             func(i *image) { clear(i.log[:boltkv.RecordStart]) },
 		"nothing is left of it":    func(i *image) { i.log = []byte{} },
+		"the last record":          func(i *image) { i.log[records(i.log)[49]+45] ^= 1 }, // the database has its commit
+		"cut off behind a record":  func(i *image) { i.log = i.log[:records(i.log)[30]] },
+		"an older log":             func(i *image) { i.log = olderLog(i.log, 40) },
 		"cut off behind a header":  func(i *image) { i.log = i.log[:boltkv.BlockSize] },
 		"of a newer version":       func(i *image) { i.log[12], i.log[boltkv.BlockSize+12] = 2, 2 },
 		"its database is another":  func(i *image) { i.db = crashedAfter(t, 50, 1000).db },

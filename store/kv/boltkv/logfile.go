@@ -232,6 +232,19 @@ func (l *logFile) next() (r record, ok bool, err error) {
 	return record{}, false, nil
 }
 
+// count returns how many commits stand behind the header.
+func (l *logFile) count() (n uint64, err error) {
+	for scan := *l; ; {
+		r, ok, err := scan.next()
+		if err != nil || !ok {
+			return n, err
+		}
+		if len(r.payload) > 0 {
+			n++
+		}
+	}
+}
+
 // verify looks for what a crash does not leave. A record is written when the
 // one before it is durable, so at most the last can be torn, and it names a
 // header that was durable before it.

@@ -95,7 +95,11 @@ func (r *recovery) walker(m meta) (*walker, error) {
 }
 
 // restore makes the meta record of the log's header the only one of the
-// database, once it is sure that the log is of this database.
+// database, once it is sure that the log is of this database and has all that
+// it needs. Every commit behind the header stands in the log before bbolt
+// writes its meta record, so the database can be further than the log only
+// where the log was cut off or is an older one; one commit without a record,
+// which nobody was told of, may follow the header directly.
 func (r *recovery) restore() error {
 	h := r.log.header
 	m, err := parseMetaRecord(h.meta[:])
@@ -112,8 +116,22 @@ func (r *recovery) restore() error {
 	if _, err := r.file.ReadAt(pages[own], int64(own)*size); err != nil {
 		return fmt.Errorf("%s: %w", r.path, err)
 	}
-	if old, err := parseMeta(pages[own]); err == nil && old.tx < m.tx {
-		return foreign("it is older")
+	if _, err := r.file.ReadAt(pages[1-own], int64(1-own)*size); err != nil {
+		return fmt.Errorf("%s: %w", r.path, err)
+	}
+	records, err := r.log.count()
+	if err != nil {
+		return err
+	}
+	for i, page := range pages {
+		switch old, err := parseMeta(page); {
+		case err != nil:
+		case i == own && old.tx < m.tx:
+			return foreign("it is older")
+		case old.tx > m.tx+max(records, 1):
+			return fmt.Errorf("%s lacks what it had: with it %s gets to transaction %d, and was at %d already; bring back the log that belongs to it, or a backup",
+				r.log.path, r.path, m.tx+records, old.tx)
+		}
 	}
 	if err := r.untouched(m); err != nil {
 		return err

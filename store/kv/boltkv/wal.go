@@ -52,7 +52,7 @@ type wal struct {
 
 	page    int64 // bytes of a page of the database
 	mapped  int64 // bytes into which the file may grow before it is mapped anew
-	size    int64 // of the database file: room that it has
+	size    int64 // room that the database file has, in bytes from its beginning
 	bounded bool  // room can be allocated
 	buf     []byte
 	done    chan error // of the append under way
@@ -83,9 +83,15 @@ func newWAL(db *bolt.DB, file *os.File, opt Options) (*wal, error) {
 		return nil, err
 	}
 	db.NoSync = true
-	mapped := mapSize(max(info.Size(), int64(opt.MapSize)))
-	return &wal{db: db, file: file, opt: opt, page: int64(db.Info().PageSize), mapped: mapped, size: info.Size(),
-		bounded: true, done: make(chan error, 1)}, nil
+	w := &wal{db: db, file: file, opt: opt, page: int64(db.Info().PageSize), mapped: mapSize(max(info.Size(), int64(opt.MapSize))),
+		bounded: true, done: make(chan error, 1)}
+	// What the file has behind its pages may be a hole: bbolt grows it by
+	// truncating where nobody gave it room.
+	err = db.View(func(tx *bolt.Tx) error {
+		w.size = tx.Size()
+		return nil
+	})
+	return w, err
 }
 
 // commit makes what o holds durable and ends tx, which was not changed yet.
