@@ -31,7 +31,7 @@ CRASHTIME ?= 30m
 BENCH ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help go build run test e2e check lint race fuzz bench peers cover golden crash
+.PHONY: help go build run test e2e check lint race fuzz bench peers cover golden crash postgres
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ peers: go ## WebDAV servers that are installed here and ours, under one load
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/entrepot ./cmd/entrepot
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/peerbench ./cmd/peerbench
 	$(OUT)/peerbench -entrepot $(OUT)/entrepot
+
+postgres: go ## all tests of the core and the doors on PostgreSQL, one server for all
+	@.ci/with-packages "$(CLIENTS)" $(GO) run .ci/postgres/main.go $(GO) test -count=1 -timeout 60m ./gateway/... ./protocols/...
 
 cover: go ## statements that the tests reach, over all packages
 	@mkdir -p $(OUT)
