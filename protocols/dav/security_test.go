@@ -3,11 +3,9 @@ package dav_test
 import (
 	"encoding/xml"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -425,62 +423,6 @@ func TestS48LinksNameNoHost(t *testing.T) {
 			t.Errorf("%s %s: %v %s", c.method, c.path, w.Header(), w.Body)
 		}
 	}
-}
-
-// Broken downloads leave nothing behind: neither files nor goroutines.
-func TestS50BrokenDownloadsLeaveNothingOpen(t *testing.T) {
-	blobs, err := dirblob.Open(t.TempDir(), dirblob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := gatewaytest.NewWith(t, gatewaytest.Options{Blobs: blobs})
-	f := &fixture{Fixture: g, handler: mountFace(t, g)}
-	f.must(t, 201, "MKCOL", "/dav/c", "")
-	f.must(t, 201, "PUT", "/dav/c/large", strings.Repeat("x", 4<<20))
-	for i := range 1500 {
-		f.swiftPut(t, fmt.Sprintf("d/%04d", i), "")
-	}
-	server := httptest.NewServer(f.handler)
-	defer server.Close()
-	download := func(method, path string) {
-		r, err := http.NewRequest(method, server.URL+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.SetBasicAuth("tester", "testing")
-		r.Header.Set("Depth", "1")
-		w, err := http.DefaultTransport.RoundTrip(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.CopyN(io.Discard, w.Body, 100); err != nil {
-			t.Fatal(err)
-		}
-		w.Body.Close() // with most of it unread, which cuts the connection
-	}
-	download("GET", "/dav/c/large")
-	files, routines := settle(t)
-	for range 150 {
-		download("GET", "/dav/c/large")
-		download("PROPFIND", "/dav/c/d/")
-	}
-	moreFiles, moreRoutines := files, routines
-	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
-		if moreFiles, moreRoutines = settle(t); moreFiles <= files+8 && moreRoutines <= routines+8 {
-			return
-		}
-	}
-	t.Errorf("open files %d, were %d; goroutines %d, were %d", moreFiles, files, moreRoutines, routines)
-}
-
-// settle counts what is open and running.
-func settle(t *testing.T) (files, routines int) {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip("open files cannot be counted here")
-	}
-	return len(list), runtime.NumGoroutine()
 }
 
 // The infinite listing of a large tree is refused after a look at as many
