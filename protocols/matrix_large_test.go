@@ -35,15 +35,15 @@ func TestLargeObjectsAndLinksAreFilesAtEveryDoor(t *testing.T) {
 	for _, out := range contentDoors() {
 		for _, name := range []string{"c/d/slo", "c/d/dlo", "c/d/link"} {
 			got := d.want(t, 200, out.call("tester", "GET", name, ""))
-			if got.body != whole || got.etag() != tag {
-				t.Errorf("%s %s: %d bytes, ETag %s", out.name, name, len(got.body), got.etag())
-			}
-			if sent := got.header.Get("Content-MD5") + got.header.Get("OC-Checksum"); sent != "" {
-				t.Errorf("%s %s: a digest that nobody computed: %s", out.name, name, sent)
+			if got.body != whole {
+				t.Errorf("%s %s: %d bytes", out.name, name, len(got.body))
 			}
 			head := d.want(t, 200, out.call("tester", "HEAD", name, ""))
-			if head.header.Get("Content-Length") != fmt.Sprint(len(whole)) || head.etag() != tag {
+			if head.header.Get("Content-Length") != fmt.Sprint(len(whole)) {
 				t.Errorf("%s %s: HEAD says %v", out.name, name, head.header)
+			}
+			for _, r := range []reply{got, head} {
+				joinedDigest(t, out.name+" "+name, r, tag, whole)
 			}
 			part := d.want(t, 206, out.call("tester", "GET", name, "", "Range: bytes=690-20703"))
 			if part.body != whole[690:20704] {
@@ -58,6 +58,18 @@ func TestLargeObjectsAndLinksAreFilesAtEveryDoor(t *testing.T) {
 	}
 	d.want(t, 304, davDoor.call("tester", "GET", "c/d/dlo", "", `If-None-Match: "`+tag+`"`))
 	d.want(t, 412, davDoor.call("tester", "PUT", "c/d/dlo", "x", `If-Match: "`+sum("")+`"`))
+}
+
+// joinedDigest fails unless an answer about joined content names its composite
+// tag and no digest, or, as /durastore does from some moment after it was
+// read, the digest of its bytes as both.
+func joinedDigest(t *testing.T, what string, r reply, tag, whole string) {
+	t.Helper()
+	md5 := r.header.Get("Content-MD5")
+	learned := strings.HasPrefix(what, duraDoor.name) && md5 == sum(whole) && r.etag() == md5
+	if !learned && (md5 != "" || r.etag() != tag) || r.header.Get("OC-Checksum") != "" {
+		t.Errorf("%s: digests %v", what, r.header)
+	}
 }
 
 // A drive copies and moves large objects as they are, puts files in their
