@@ -15,7 +15,7 @@ import (
 func TestGrowthIsSeen(t *testing.T) {
 	flat := make([]endurance.Sample, 16)
 	for i := range flat {
-		flat[i] = endurance.Sample{Anon: 50 << 20, Heap: 30 << 20, Goroutines: 40, Descriptors: 30}
+		flat[i] = endurance.Sample{After: time.Duration(i) * 10 * time.Second, Anon: 50 << 20, Heap: 30 << 20, Goroutines: 40, Descriptors: 30}
 	}
 	if wrong := endurance.Grown(flat); len(wrong) > 0 {
 		t.Errorf("%q", wrong)
@@ -33,6 +33,10 @@ func TestGrowthIsSeen(t *testing.T) {
 		if wrong := endurance.Grown(grown); len(wrong) != 1 {
 			t.Errorf("%q", wrong)
 		}
+	}
+	flat[15].Heap, flat[14].Anon = 300<<20, 300<<20
+	if wrong := endurance.Grown(flat); len(wrong) > 0 {
+		t.Errorf("a moment's memory is called growth: %q", wrong)
 	}
 	if len(endurance.Grown(flat[:3])) == 0 {
 		t.Error("three samples show growth or none")
