@@ -98,8 +98,10 @@ func (r *recovery) walker(m meta) (*walker, error) {
 // database, once it is sure that the log is of this database and has all that
 // it needs. Every commit behind the header stands in the log before bbolt
 // writes its meta record, so the database can be further than the log only
-// where the log was cut off or is an older one; one commit without a record,
-// which nobody was told of, may follow the header directly.
+// where the log was cut off or is an older one, or where a program wrote that
+// knows no log; only such a one closes with a list of free pages while a log is
+// there. One commit without a record, which nobody was told of, may follow the
+// header directly.
 func (r *recovery) restore() error {
 	h := r.log.header
 	m, err := parseMetaRecord(h.meta[:])
@@ -128,13 +130,13 @@ func (r *recovery) restore() error {
 		case err != nil:
 		case i == own && old.tx < m.tx:
 			return foreign("it is older")
+		case old.tx > m.tx && old.freelist != noFreelist:
+			return fmt.Errorf("%s was written to and closed by a program that knows no log, and that would be lost with %s; "+
+				"nothing was changed: bring back a backup, or take what is there out with that program", r.path, r.log.path)
 		case old.tx > m.tx+max(records, 1):
 			return fmt.Errorf("%s lacks what it had: with it %s gets to transaction %d, and was at %d already; bring back the log that belongs to it, or a backup",
 				r.log.path, r.path, m.tx+records, old.tx)
 		}
-	}
-	if err := r.untouched(m); err != nil {
-		return err
 	}
 	w, err := r.walker(m)
 	if err != nil {
@@ -158,28 +160,6 @@ func (r *recovery) restore() error {
 		}
 	}
 	return r.opt.sync(r.file)
-}
-
-// untouched fails where somebody wrote to the database after the checkpoint m
-// but not to the log, as programs do that know none: what they wrote would be
-// thrown away. A commit through the log is one transaction, of which at most one
-// follows the last record, and lists of free pages are written when nothing
-// needs the log any more.
-func (r *recovery) untouched(m meta) error {
-	commits := uint64(1)
-	for scan := *r.log; ; commits++ {
-		if _, ok, err := scan.next(); err != nil {
-			return err
-		} else if !ok {
-			break
-		}
-	}
-	newest, _, err := findMeta(r.file)
-	if err != nil || newest.tx <= m.tx+commits && (newest.freelist == noFreelist || newest.tx <= m.tx) {
-		return nil //nolint:nilerr // torn records of a crash: m replaces them
-	}
-	return fmt.Errorf("%s holds commits that are not in %s: a program that knows no log wrote to it, or the log lost what was synced; "+
-		"nothing was changed: bring back a backup, or take what is there out with that program", r.path, r.log.path)
 }
 
 // putMetaPage makes page the page of a meta record.
