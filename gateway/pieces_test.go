@@ -115,13 +115,13 @@ func TestAssemblyReadsNothingThatIsSummedUpAlready(t *testing.T) {
 // What is not is read; damage among it is found then, and nothing is changed.
 func TestAssemblyReadsWhatCameOutOfOrder(t *testing.T) {
 	w := newInPieces(t)
-	whole := w.begin("u", 1, 2, 4, 5, 3)
+	w.begin("u", 1, 2, 4, 5, 3)
 	w.sabotage()
 	if _, err := w.assemble("u", "whole", gateway.PutOptions{}); err == nil {
 		t.Error("damaged pieces were put together")
 	}
 	w = newInPieces(t)
-	whole = w.begin("u", 1, 2, 4, 5, 3)
+	whole := w.begin("u", 1, 2, 4, 5, 3)
 	_, err := w.assemble("u", "whole", gateway.PutOptions{})
 	w.must(err)
 	w.holds("whole", whole)
@@ -211,8 +211,8 @@ func TestAssemblyNeedsNoRoomOfItsOwn(t *testing.T) {
 // Pieces that a snapshot keeps take their room besides the file's.
 func TestAssemblyNeedsRoomForWhatSnapshotsKeepOfThePieces(t *testing.T) {
 	w := newInPieces(t)
-	whole := w.begin("u", 1, 2, 4)
-	whole = pieceOf(1) + pieceOf(2) + pieceOf(4)
+	w.begin("u", 1, 2, 4)
+	whole := pieceOf(1) + pieceOf(2) + pieceOf(4)
 	w.must(w.g.Snapshots.Create(w.ctx, ref(gateway.UploadsContainer, ""), "s"))
 	c, err := w.g.Containers.Get(w.ctx, ref("c", ""))
 	w.must(err)

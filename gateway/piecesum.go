@@ -69,8 +69,7 @@ func (o *Objects) sumPiece(ctx context.Context, ref Ref, size int64) *pieceSum {
 	i := strings.LastIndexByte(ref.Object, '/') + 1
 	s := &pieceSum{folder: ref.Object[:i]}
 	piece := ref.Object[i:]
-	at, err := o.progress(ctx, ref, s)
-	if err != nil {
+	if _, err := o.progress(ctx, ref, s); err != nil {
 		return nil
 	}
 	if !s.next(piece) && s.aheadOf(piece) {
@@ -79,7 +78,8 @@ func (o *Objects) sumPiece(ctx context.Context, ref Ref, size int64) *pieceSum {
 			return nil
 		}
 		defer o.summing.Delete(upload)
-		if at, err = o.progress(ctx, ref, s); err == nil { // others may have done it meanwhile
+		at, err := o.progress(ctx, ref, s) // others may have done it meanwhile
+		if err == nil {
 			err = o.sumWaiting(ctx, ref, at, s, piece, max(sumAhead, 2*size))
 		}
 		if err != nil {

@@ -249,7 +249,7 @@ func (l *logFile) count() (n uint64, err error) {
 // one before it is durable, so at most the last can be torn, and it names a
 // header that was durable before it.
 func (l *logFile) verify() error {
-	last := l.seq
+	var last uint64
 	for scan := *l; ; {
 		if _, ok, err := scan.next(); err != nil {
 			return err
