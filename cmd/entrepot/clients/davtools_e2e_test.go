@@ -146,10 +146,7 @@ func TestE2EPythonClientRoundTrip(t *testing.T) {
 	t.Parallel()
 	need(t, "/usr/bin/python3", "python3")
 	if _, _, code := (command{args: []string{"/usr/bin/python3", "-c", "import webdav3"}}).run(t); code != 0 {
-		if os.Getenv("TEST_CLIENTS") == "require" {
-			t.Fatal("this test needs the Debian package python3-webdavclient")
-		}
-		t.Skip("this test needs the Debian package python3-webdavclient")
+		missing(t, "the Debian package python3-webdavclient")
 	}
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")

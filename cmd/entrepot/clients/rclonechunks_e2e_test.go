@@ -20,7 +20,7 @@ func newerRclone(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("TEST_RCLONE")
 	if dir == "" {
-		t.Skip("this test needs an rclone that is built from its module: make e2e")
+		missing(t, "an rclone that is built from its module: make e2e")
 	}
 	return dir
 }

@@ -306,9 +306,15 @@ func need(t *testing.T, program, debianPackage string) {
 	if _, err := exec.LookPath(program); err == nil {
 		return
 	}
-	text := fmt.Sprintf("this test needs %s (Debian package %s)", program, debianPackage)
+	missing(t, fmt.Sprintf("%s (Debian package %s)", program, debianPackage))
+}
+
+// missing skips the test for want of something, or fails it where the
+// programs are to be there.
+func missing(t *testing.T, what string) {
+	t.Helper()
 	if os.Getenv("TEST_CLIENTS") == "require" {
-		t.Fatal(text)
+		t.Fatal("this test needs " + what)
 	}
-	t.Skip(text)
+	t.Skip("this test needs " + what)
 }
