@@ -296,6 +296,8 @@ func needsOfCounter(row, value []byte) ([]need, error) {
 	return nil, nil
 }
 
+var errNoSuchWork = errors.New("there is no work of its kind")
+
 func checkQueue(row []byte) error {
 	if len(row) < 9 {
 		return errRow
@@ -303,7 +305,7 @@ func checkQueue(row []byte) error {
 	n := len(row) - 9
 	ok := false
 	switch row[0] {
-	case queueRelease:
+	case queueRelease, queueParts:
 		ok = n == 16
 	case queueShared:
 		ok = n == 24
@@ -319,7 +321,7 @@ func checkQueue(row []byte) error {
 	case queueAccount, byte(JobManifest), byte(JobVerify), byte(JobRestore), byte(JobExpire):
 		ok = n > 0
 	default:
-		return fmt.Errorf("there is no work of kind %d", row[0])
+		return errNoSuchWork
 	}
 	if !ok {
 		return errRow

@@ -200,6 +200,9 @@ func TestAReaderOfPartsOutlivesTheirRemoval(t *testing.T) {
 	if rep := w.sweep(0); rep.Removed != 0 {
 		t.Errorf("the sweep removed what is being read: %+v", rep)
 	}
+	if rep, text := w.check(store.CheckOptions{Content: true}); rep.Findings != 0 {
+		t.Errorf("a removal that waits for a reader is found fault with: %s", text)
+	}
 	got := make([]byte, len(data))
 	if _, err := r.ReadAt(got, 0); err != nil || !bytes.Equal(got, data) {
 		t.Error(err)
