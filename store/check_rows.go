@@ -296,7 +296,7 @@ func needsOfCounter(row, value []byte) ([]need, error) {
 	return nil, nil
 }
 
-var errNoSuchWork = errors.New("there is no work of its kind")
+var errNoSuchWork = errors.New("there is no work of kind")
 
 func checkQueue(row []byte) error {
 	if len(row) < 9 {
@@ -321,7 +321,7 @@ func checkQueue(row []byte) error {
 	case queueAccount, byte(JobManifest), byte(JobVerify), byte(JobRestore), byte(JobExpire):
 		ok = n > 0
 	default:
-		return errNoSuchWork
+		return fmt.Errorf("%w %d", errNoSuchWork, row[0])
 	}
 	if !ok {
 		return errRow
