@@ -43,6 +43,7 @@ func TestGatewaysOnOneEngineRemoveSideBySide(t *testing.T) {
 		}
 		all.Wait()
 		f.Store.Drain(t.Context())
+		second.Drain(t.Context())
 		r, err := f.Store.Check(t.Context(), store.CheckOptions{Content: true, Found: func(f store.Finding) { t.Errorf("%+v", f) }})
 		if err != nil || r.Findings > 0 {
 			t.Errorf("%+v, %v", r, err)

@@ -35,7 +35,9 @@ func (s *Store) runReleaser(ctx context.Context) {
 	}
 }
 
-// Drain does all queued removals before it returns, for tests and tools.
+// Drain does all queued removals before it returns, for tests and tools: those,
+// too, that the background work of this store was in the middle of. What must
+// wait for a backup, for a reader or for a repair stays queued.
 func (s *Store) Drain(ctx context.Context) {
 	for s.releaseSome(ctx) {
 	}
@@ -69,8 +71,15 @@ func (s *Store) ContentCount(ctx context.Context) (n int, err error) {
 }
 
 // releaseSome does a batch of queued work and tells whether there is more to
-// do at once.
+// do at once. Batches take turns: who finds the queue empty knows that nobody is
+// at work on what was in it, and may put more there.
 func (s *Store) releaseSome(ctx context.Context) bool {
+	select {
+	case s.releasing <- struct{}{}:
+		defer func() { <-s.releasing }()
+	case <-ctx.Done():
+		return false
+	}
 	if !s.removal.TryRLock() { // a backup needs what is there
 		return false
 	}

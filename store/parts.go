@@ -312,8 +312,6 @@ func (s *Store) dropParts(ctx context.Context, id blob.ID) (done bool, err error
 	if s.bad.has(id) {
 		return true, nil
 	}
-	s.dropping.Lock() // who comes second finds the work done
-	defer s.dropping.Unlock()
 	if !s.pins.claim(id) {
 		return false, nil
 	}

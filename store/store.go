@@ -72,20 +72,20 @@ type Store struct {
 	pool   sync.Pool // *[]byte of InlineLimit+1 bytes
 	chunks sync.Pool // *[]byte of chunkSize bytes
 
-	stopped  atomic.Pointer[error] // why writing has ended
-	volumes  stoppedVolumes        // why writing of further volumes has
-	release  chan struct{}         // a blob was queued for removal
-	leaving  chan struct{}         // an account was marked as deleted
-	changed  chan struct{}         // something is to be carried to another store
-	removal  sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
-	inFlight inFlight              // uploads whose blobs no record names yet
-	bad      badSet
-	memory   itemMemory
-	recent   recentEvents
-	pins     pins // lists of parts that are being read
+	stopped   atomic.Pointer[error] // why writing has ended
+	volumes   stoppedVolumes        // why writing of further volumes has
+	release   chan struct{}         // a blob was queued for removal
+	releasing chan struct{}         // holds one while a batch of what is queued for removal is done
+	leaving   chan struct{}         // an account was marked as deleted
+	changed   chan struct{}         // something is to be carried to another store
+	removal   sync.RWMutex          // held shared by whoever removes content, exclusively by a backup
+	inFlight  inFlight              // uploads whose blobs no record names yet
+	bad       badSet
+	memory    itemMemory
+	recent    recentEvents
+	pins      pins // lists of parts that are being read
 
 	sweeping, scrubbing, reaping, sampling sync.Mutex // one collector, scrubber, reaper of accounts, sampler at a time
-	dropping                               sync.Mutex // one list of parts at a time is removed
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -118,7 +118,7 @@ func Open(ctx context.Context, engine kv.Engine, blobs blob.Blobs, opt Options) 
 	if opt.InlineLimit > MaxInlineLimit {
 		return nil, fmt.Errorf("store: inline limit %d is above %d", opt.InlineLimit, MaxInlineLimit)
 	}
-	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1), leaving: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	s := &Store{engine: engine, blobs: blobs, opt: opt, release: make(chan struct{}, 1), releasing: make(chan struct{}, 1), leaving: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	s.clock.wall = opt.Now
 	s.inFlight.ids, s.recent.seen = make(map[blob.ID]int), make(map[string]Stamp)
 	s.random.Reader = opt.Rand
