@@ -287,7 +287,7 @@ func credentialState(v *store.View, account string, c *store.Credential, now sto
 // Credential finds an application password for authentication. A change by this
 // process is seen at once, by another within a second.
 func (a *Accounts) Credential(ctx context.Context, digest [32]byte) (auth.CredentialRecord, error) {
-	at := time.Now()
+	at := a.cfg.Now()
 	cached, ok, changes := a.users.credential(digest, at)
 	if ok {
 		return cached, nil

@@ -13,7 +13,7 @@ import (
 // gone. A change by this process is seen at
 // once, by another within a second.
 func (a *Accounts) User(ctx context.Context, name string) (auth.User, error) {
-	folded, now := store.Fold(name), time.Now()
+	folded, now := store.Fold(name), a.cfg.Now()
 	cached, ok, changes := a.users.get(folded, now)
 	if ok {
 		return cached, nil

@@ -35,6 +35,10 @@ type Config struct {
 	// Consent asks accounts to allow an application before its first call; else
 	// the first call allows it.
 	Consent bool
+	// Now tells the time by which logins and application passwords that are
+	// remembered grow old; default time.Now. Everything else goes by the store's
+	// clock, which stands still where the machine's is set back.
+	Now func() time.Time
 	// Random is where keys and passwords come from; default crypto/rand.
 	Random io.Reader
 	// NoDepotUsers forbids the depot API to make users on demand.
@@ -96,6 +100,9 @@ func (c Config) withDefaults() Config {
 		c.SpacesAtOnce = 10_000
 	}
 	c.Replication = c.Replication.withDefaults()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
