@@ -134,6 +134,15 @@ func authorised(d *store.Depot, folded string) bool {
 // mayRead, mayList, mayWrite and mayOwn refuse callers without the right.
 func (s *scope) mayRead(p auth.Principal) error { return s.need(p, s.access.Read, true) }
 func (s *scope) mayList(p auth.Principal) error { return s.need(p, s.access.List, false) }
+
+// mayStudy is mayList for manifests and reports, which are for callers with
+// credentials, also where everybody may list.
+func (s *scope) mayStudy(p auth.Principal) error {
+	if p.Anonymous() {
+		return refuse(p)
+	}
+	return s.mayList(p)
+}
 func (s *scope) mayWrite(p auth.Principal) error {
 	if p.Scope != nil && p.Scope.ReadOnly {
 		return errReadOnly

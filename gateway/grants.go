@@ -82,7 +82,7 @@ func (g Grants) lists(c *store.Container) (read, write string, err error) {
 		case store.Fold(name) == PublicGroup:
 			reads = append(reads, ".r:*", ".rlistings")
 			continue
-		case name == "" || name == "*" || strings.ContainsAny(name, ",:\r\n\x00"):
+		case name == "" || name == "*" || name == groupPrefix || strings.ContainsAny(name, ",:\r\n\x00"):
 			return "", "", badACL("'%s' cannot be the name of a user or group", name)
 		}
 		item := home + ":" + store.Fold(name)

@@ -69,7 +69,7 @@ func (s *Spaces) Integrity(ctx context.Context, ref Ref) (IntegrityReport, Conte
 		if err != nil {
 			return err
 		}
-		if err := at.mayList(p); err != nil {
+		if err := at.mayStudy(p); err != nil {
 			return err
 		}
 		var found bool

@@ -78,7 +78,7 @@ func itemFits(o *store.Object) error {
 		}
 	}
 	if n > MaxItemProperties {
-		return badMeta("The total size of the properties exceeds %d bytes.", MaxItemProperties)
+		return badMeta("The total size of the properties exceeds %d bytes", MaxItemProperties)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (s *Spaces) ReportSpace(ctx context.Context, ref Ref, from, to time.Time, g
 		if err != nil {
 			return err
 		}
-		if err := at.mayList(p); err != nil {
+		if err := at.mayStudy(p); err != nil {
 			return err
 		}
 		samples, err = v.ContainerSamples(at.container.ID, from, to)
@@ -109,7 +109,7 @@ func (s *Spaces) ReportSpace(ctx context.Context, ref Ref, from, to time.Time, g
 // gone included, for callers who may list the account: of each group of days,
 // the sum of the spaces' averages.
 func (s *Spaces) ReportStore(ctx context.Context, account string, from, to time.Time, group Grouping) ([]Usage, error) {
-	if err := s.mayReport(ctx, account); err != nil {
+	if err := s.MayReport(ctx, account); err != nil {
 		return nil, err
 	}
 	sum := usageSum{group: group, from: midnight(from), to: midnight(to)}
@@ -120,7 +120,7 @@ func (s *Spaces) ReportStore(ctx context.Context, account string, from, to time.
 // ReportDay tells what each space of a store held on one day, in byte order of
 // their names, for callers who may list the account.
 func (s *Spaces) ReportDay(ctx context.Context, account string, day time.Time) ([]Usage, error) {
-	if err := s.mayReport(ctx, account); err != nil {
+	if err := s.MayReport(ctx, account); err != nil {
 		return nil, err
 	}
 	var out []Usage
@@ -151,7 +151,9 @@ func (s *Spaces) eachUsage(ctx context.Context, account string, from, to time.Ti
 	return nil
 }
 
-func (s *Spaces) mayReport(ctx context.Context, account string) error {
+// MayReport judges whether the caller may see what the spaces of an account
+// hold together: who may list the account.
+func (s *Spaces) MayReport(ctx context.Context, account string) error {
 	p := auth.PrincipalOf(ctx)
 	if !accountAccess(p, account).List {
 		return refuse(p)

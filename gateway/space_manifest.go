@@ -42,7 +42,7 @@ func (s *Spaces) Manifest(ctx context.Context, ref Ref, prefix string, emit func
 			if err != nil {
 				return err
 			}
-			if err := at.mayList(p); err != nil {
+			if err := at.mayStudy(p); err != nil {
 				return err
 			}
 			list, err := v.Objects(at.container.ID, store.Query{
@@ -140,15 +140,51 @@ func (s *Spaces) RequestManifest(ctx context.Context, ref Ref, form string) (Ref
 		return Ref{}, err
 	}
 	kind := strings.ToLower(s.storeOf(ref.Account).Type)
-	to := Ref{Account: home, Container: adminSpace, Object: manifestFolder +
-		"manifest-" + ref.Container + "_" + kind + "_" + now.Time().UTC().Format(fileStamp) + ".txt.gz"}
-	err = s.store.AddJob(ctx, store.Job{
-		Kind: store.JobManifest, Due: now, Name: home + "/" + to.Object, Account: ref.Account,
-		Container: at.container.ID, User: p.User, Since: now, Option: form,
+	to, err := s.addManifestJob(ctx, home, "manifest-"+ref.Container+"_"+kind+"_", store.Job{
+		Kind: store.JobManifest, Due: now, Account: ref.Account, Container: at.container.ID, User: p.User, Since: now, Option: form,
 	})
 	if err == nil {
 		s.jobs.hurry()
 	}
+	return to, err
+}
+
+// manifestsAhead is how many manifests of a space may be asked for in one
+// second, whose names then say later ones.
+const manifestsAhead = 60
+
+// addManifestJob queues job under the first name for its result that begins
+// with prefix, goes on with its time and nothing has yet: whoever asks for a
+// manifest must not get what another one asked for, in another form or of
+// before a change.
+func (s *Spaces) addManifestJob(ctx context.Context, home, prefix string, job store.Job) (Ref, error) {
+	admin, err := s.find(ctx, Ref{Account: home, Container: adminSpace})
+	if err != nil {
+		return Ref{}, err
+	}
+	to := Ref{Account: home, Container: adminSpace}
+	err = s.store.Update(ctx, []store.Guard{store.LockJobs(job.Kind)}, func(tx *store.Tx) error {
+		for i := range manifestsAhead {
+			stamp := job.Since.Time().Add(time.Duration(i) * time.Second)
+			to.Object = manifestFolder + prefix + stamp.UTC().Format(fileStamp) + ".txt.gz"
+			queued := job
+			queued.Name = home + "/" + to.Object
+			// The job goes after its object was made: looked for in this order.
+			_, waits, err := tx.JobNamed(queued.Kind, queued.Name)
+			if err != nil {
+				return err
+			}
+			_, made, err := tx.Object(admin.container.ID, to.Object)
+			if err != nil {
+				return err
+			}
+			if !waits && !made {
+				tx.AddJob(&queued)
+				return nil
+			}
+		}
+		return errs.New("spaces.RequestManifest", errs.RateLimited, "", "Too many manifests of this space were asked for at once.")
+	})
 	return to, err
 }
 
@@ -215,3 +251,11 @@ func (c *core) mayReadObject(v *store.View, p auth.Principal, s *scope, name str
 
 // HexMD5 is the digest as manifests write it.
 func (m *ManifestItem) HexMD5() string { return hex.EncodeToString(m.MD5[:]) }
+
+// HexSHA256 is the digest as manifests write it; "" where it is not known.
+func (m *ManifestItem) HexSHA256() string {
+	if m.SHA256 == [32]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(m.SHA256[:])
+}

@@ -171,7 +171,7 @@ func (s *Spaces) Restore(ctx context.Context, account, id, snapshot string) (Spa
 		}
 		at, err := s.load(v, p, of, nil)
 		if errs.ReasonOf(err) == errs.NoContainer {
-			return s.mayReport(ctx, account)
+			return s.MayReport(ctx, account)
 		}
 		if err != nil {
 			return err

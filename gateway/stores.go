@@ -64,13 +64,9 @@ func storeAccount(account string, id int) string {
 // the primary one, and returns the account that it is. NotFound with NoStore
 // when there is none.
 func (s *Spaces) Store(account, id string) (string, StoreInfo, error) {
-	n, err := strconv.Atoi(id)
-	if id == "" {
-		n, err = PrimaryStore, nil
-	}
 	for _, info := range s.cfg.Stores {
-		if err == nil && info.ID == n {
-			return storeAccount(account, n), info, nil
+		if number := strconv.Itoa(info.ID); id == number || id == "" && info.ID == PrimaryStore {
+			return storeAccount(account, info.ID), info, nil
 		}
 	}
 	return "", StoreInfo{}, errs.New("spaces", errs.NotFound, errs.NoStore, "No store exists with ID "+id)

@@ -21,7 +21,7 @@ const auditHead = "account\tstore-id\tspace-id\tcontent-id\tcontent-md5\tcontent
 func (f *Face) getAudit(w http.ResponseWriter, r *http.Request, c *call) error {
 	ref, store, err := f.inBlank(c)
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	out := newStream(w, r, "text/plain", "")
 	row := auditRow{account: c.account, store: store, space: c.space}

@@ -2,21 +2,97 @@ package duracloud
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/names"
+	"entrepot/protocols/internal/httpkit"
 )
+
+// copyItem makes an item of another one. source is "space/id", with the ID
+// form-encoded or as it is.
+func (f *Face) copyItem(w http.ResponseWriter, r *http.Request, c *call, source string) error {
+	job, fault := f.copyOf(r, c, source)
+	if fault != nil {
+		ref := gateway.Ref{Account: c.account, Container: c.space, Object: names.Collapse(c.item)}
+		if dst, err := f.in(c); err == nil {
+			ref.Account = dst.Account
+		}
+		return f.refuseProperties(r.Context(), ref, c, fault)
+	}
+	result, err := job.run(r.Context())
+	if err != nil {
+		return job.failed(r.Context(), err)
+	}
+	f.stored(w, r, &result.Object)
+	return nil
+}
+
+// noBody refuses a copy that comes with content. How much, is not known of a
+// body that is sent in chunks.
+func noBody(r *http.Request, source string) error {
+	n := r.ContentLength
+	if n < 0 {
+		if read, _ := io.ReadFull(r.Body, make([]byte, 1)); read == 0 {
+			n = 0
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return refuse(http.StatusBadRequest, "Body should not be present in copy-content request: from %s, with body size: %d", source, n)
+}
 
 // copying is one copy of an item on its way.
 type copying struct {
 	f     *Face
 	c     *call
-	space string // of the source
+	space string   // of the source
+	ids   []string // of the source's item, as it may be meant
 
 	src, dst         gateway.Ref
 	srcType, dstType string // kinds of the two stores, which texts name where they differ
 	elsewhere        bool   // the source may be in the primary store, too
+}
+
+// copyOf reads what a request asks to be copied.
+func (f *Face) copyOf(r *http.Request, c *call, source string) (*copying, error) {
+	if source == "" {
+		return nil, refuse(http.StatusBadRequest, "Missing header: "+metaPrefix+"copy-source")
+	}
+	if err := noBody(r, source); err != nil {
+		return nil, err
+	}
+	space, raw, _ := strings.Cut(strings.TrimLeft(source, "/"), "/")
+	if space == "" || raw == "" {
+		return nil, refuse(http.StatusBadRequest, "Malformed "+metaPrefix+"copy-source header: %s", source)
+	}
+	job := &copying{f: f, c: c, space: space, ids: meanings(raw)}
+	if err := job.stores(r.Header.Get(metaPrefix + "copy-source-store")); err != nil {
+		return nil, refuse(http.StatusNotFound, "%s", errs.TextOf(err))
+	}
+	return job, nil
+}
+
+// meanings are the IDs that the second part of a copy's source may stand for,
+// in the order in which they are looked for: decoded as a form's value, as it
+// is, and both with slashes collapsed as PUT stores them.
+func meanings(raw string) []string {
+	ids := []string{raw}
+	if id, ok := httpkit.Unescape(raw, true); ok && utf8.ValidString(id) && id != raw {
+		ids = []string{id, raw}
+	}
+	for _, id := range ids {
+		if short := names.Collapse(id); short != "" && !slices.Contains(ids, short) {
+			ids = append(ids, short)
+		}
+	}
+	return ids
 }
 
 // stores finds the stores of both ends. A source store that is not named is
@@ -40,15 +116,25 @@ func (j *copying) stores(source string) error {
 	return nil
 }
 
-// run copies the item with the given ID.
-func (j *copying) run(ctx context.Context, id string) (gateway.PutResult, error) {
+// run copies the first item that there is of those that may be meant.
+func (j *copying) run(ctx context.Context) (result gateway.PutResult, err error) {
+	for _, id := range j.ids {
+		if result, err = j.runOne(ctx, id); errs.ReasonOf(err) != errs.NoObject {
+			return result, err
+		}
+	}
+	return result, err
+}
+
+// runOne copies the item with the given ID.
+func (j *copying) runOne(ctx context.Context, id string) (gateway.PutResult, error) {
 	j.src.Object = id
-	_, result, err := j.f.objects.Copy(ctx, j.src, j.dst, gateway.CopyOptions{Item: true, NoExpiry: true})
+	opt := gateway.CopyOptions{Item: true, NoExpiry: true}
+	_, result, err := j.f.objects.Copy(ctx, j.src, j.dst, opt)
 	if reason := errs.ReasonOf(err); j.elsewhere && (reason == errs.NoObject || reason == errs.NoContainer) {
-		primary, _, _ := j.f.spaces.Store(j.c.account, "")
 		src := j.src
-		src.Account = primary
-		if _, second, e := j.f.objects.Copy(ctx, src, j.dst, gateway.CopyOptions{Item: true, NoExpiry: true}); e == nil {
+		src.Account, _, _ = j.f.spaces.Store(j.c.account, "")
+		if _, second, e := j.f.objects.Copy(ctx, src, j.dst, opt); e == nil {
 			return second, nil
 		}
 	}
@@ -57,7 +143,8 @@ func (j *copying) run(ctx context.Context, id string) (gateway.PutResult, error)
 
 // failed says what was attempted: the two ends, with their stores where they
 // differ.
-func (j *copying) failed(ctx context.Context, id string, err error) error {
+func (j *copying) failed(ctx context.Context, err error) error {
+	id := j.ids[0]
 	from, to := j.space+" / "+id, j.c.space+" / "+j.c.item
 	if j.src.Account != j.dst.Account {
 		from, to = j.srcType+" / "+from, j.dstType+" / "+to

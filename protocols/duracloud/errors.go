@@ -26,6 +26,11 @@ func refuse(status int, format string, args ...any) error {
 	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
 }
 
+// notAllowed refuses a method of a resource that has the others.
+func notAllowed(others string) error {
+	return &refusal{status: http.StatusMethodNotAllowed, text: "Method Not Allowed", allow: others}
+}
+
 // A failure is an error of the core together with what was attempted, in the
 // words of DuraStore ("Error attempting to …").
 type failure struct {

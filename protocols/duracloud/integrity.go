@@ -43,7 +43,7 @@ func (Manifests) AppendIntegrity(b []byte, first bool, rows []gateway.IntegrityR
 func (f *Face) getIntegrity(w http.ResponseWriter, r *http.Request, c *call) error {
 	ref, _, err := f.inBlank(c)
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	report, content, err := f.spaces.Integrity(r.Context(), ref)
 	switch {

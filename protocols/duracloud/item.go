@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
@@ -275,44 +274,5 @@ func (f *Face) deleteItem(w http.ResponseWriter, r *http.Request, c *call) error
 		return onItem("delete content", c, err)
 	}
 	writeText(w, r, http.StatusOK, "Content "+c.item+" deleted successfully")
-	return nil
-}
-
-// copyItem makes an item of another one. source is "space/id", with the ID
-// form-encoded or as it is.
-func (f *Face) copyItem(w http.ResponseWriter, r *http.Request, c *call, source string) error {
-	switch {
-	case source == "":
-		return refuse(http.StatusBadRequest, "Missing header: "+metaPrefix+"copy-source")
-	case r.ContentLength > 0:
-		return refuse(http.StatusBadRequest, "Body should not be present in copy-content request: from %s, with body size: %d", source, r.ContentLength)
-	}
-	space, raw, _ := strings.Cut(strings.TrimLeft(source, "/"), "/")
-	if space == "" || raw == "" {
-		return refuse(http.StatusBadRequest, "Malformed "+metaPrefix+"copy-source header: %s", source)
-	}
-	job := copying{f: f, c: c, space: space}
-	if err := job.stores(r.Header.Get(metaPrefix + "copy-source-store")); err != nil {
-		return job.failed(r.Context(), raw, err)
-	}
-	ids := []string{raw}
-	if id, ok := httpkit.Unescape(raw, true); ok && utf8.ValidString(id) && id != raw {
-		ids = []string{id, raw}
-	}
-	var result gateway.PutResult
-	var err error
-	for i, id := range ids {
-		if result, err = job.run(r.Context(), id); errs.ReasonOf(err) != errs.NoObject {
-			break
-		}
-		if i == len(ids)-1 {
-			err = job.failed(r.Context(), ids[0], err)
-			return err
-		}
-	}
-	if err != nil {
-		return job.failed(r.Context(), ids[0], err)
-	}
-	f.stored(w, r, &result.Object)
 	return nil
 }

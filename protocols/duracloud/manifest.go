@@ -35,7 +35,11 @@ func formOf(text string) (string, error) {
 	case formTSV, formExtended, formBagIt, formJSON:
 		return form, nil
 	}
-	return "", refuse(http.StatusBadRequest, "Invalid manifest format: %s Allowable formats are: 'TSV', 'EXTENDED_TSV', 'BAGIT'", text)
+	return "", noForm(text)
+}
+
+func noForm(text string) error {
+	return refuse(http.StatusBadRequest, "Invalid manifest format: %s Allowable formats are: 'TSV', 'EXTENDED_TSV', 'BAGIT'", text)
 }
 
 // Begin implements gateway.ManifestWriter.
@@ -77,11 +81,11 @@ func (Manifests) Append(b []byte, form, space string, items []gateway.ManifestIt
 func (f *Face) getManifest(w http.ResponseWriter, r *http.Request, c *call) error {
 	ref, store, err := f.inBlank(c)
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	form, err := formOf(c.query.Get("format"))
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	if form == formJSON {
 		return f.getManifestJSON(w, r, c, ref, store)
@@ -105,7 +109,8 @@ func noManifest(c *call, store string, err error) error {
 	return err
 }
 
-// jsonItem is an item in a manifest of the form JSON.
+// jsonItem is an item in a manifest of the form JSON. What no digest is known
+// of has "".
 type jsonItem struct {
 	SpaceID   string `json:"spaceId"`
 	ContentID string `json:"contentId"`
@@ -128,7 +133,7 @@ func (f *Face) getManifestJSON(w http.ResponseWriter, r *http.Request, c *call, 
 			}
 			first = false
 			line, err := json.Marshal(jsonItem{
-				SpaceID: c.space, ContentID: m.Name, MD5: m.HexMD5(), SHA256: hex.EncodeToString(m.SHA256[:]),
+				SpaceID: c.space, ContentID: m.Name, MD5: m.HexMD5(), SHA256: m.HexSHA256(),
 				Size: m.Size, MimeType: m.ContentType, Modified: m.Modified.UTC().Format(time.RFC3339),
 			})
 			if err != nil {
@@ -149,14 +154,14 @@ func (f *Face) getManifestJSON(w http.ResponseWriter, r *http.Request, c *call, 
 func (f *Face) postManifest(w http.ResponseWriter, r *http.Request, c *call) error {
 	ref, store, err := f.inBlank(c)
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	form, err := formOf(c.query.Get("format"))
 	if err == nil && form == formJSON {
-		_, err = formOf("JSON in the background")
+		err = noForm(c.query.Get("format"))
 	}
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	to, err := f.spaces.RequestManifest(r.Context(), ref, form)
 	if err != nil {

@@ -41,16 +41,20 @@ type usageRow struct {
 }
 
 // epochMillis reads a time in milliseconds since 1970; def where text is empty.
+// Times before 1970 count as its beginning.
 func epochMillis(text string, def time.Time) (time.Time, error) {
 	if text == "" {
 		return def, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64/1_000_000 {
+	if err != nil {
 		return time.Time{}, refuse(http.StatusBadRequest, "Unable to parse date: %s. Input value must be in epoch milliseconds.", text)
 	}
-	return time.UnixMilli(n).UTC(), nil
+	return time.UnixMilli(min(max(n, 0), lastMilli)).UTC(), nil
 }
+
+// lastMilli stands for all times behind it: no sample is as late.
+const lastMilli = math.MaxInt64 / int64(time.Millisecond)
 
 // A reportQuery is what a request for a report asks for.
 type reportQuery struct {
@@ -94,7 +98,7 @@ func (q *reportQuery) grouping(c *call) error {
 func (f *Face) getSpaceReport(w http.ResponseWriter, r *http.Request, c *call) error {
 	q, err := f.report(c)
 	if err != nil {
-		return err
+		return f.readersFirst(r, c, err)
 	}
 	list, err := f.spaces.ReportSpace(r.Context(), q.ref, q.from, q.to, q.group)
 	if errs.Of(err) == errs.NotFound {
@@ -113,7 +117,7 @@ func (f *Face) getSpaceReport(w http.ResponseWriter, r *http.Request, c *call) e
 func (f *Face) getStoreReport(w http.ResponseWriter, r *http.Request, c *call) error {
 	q, err := f.report(c)
 	if err != nil {
-		return err
+		return rightsFirst(f.spaces.MayReport(r.Context(), c.account), err)
 	}
 	list, err := f.spaces.ReportStore(r.Context(), q.ref.Account, q.from, q.to, q.group)
 	if err == nil {
@@ -128,12 +132,12 @@ func (f *Face) getStoreReport(w http.ResponseWriter, r *http.Request, c *call) e
 // getDayReport tells what each space of a store held on one day.
 func (f *Face) getDayReport(w http.ResponseWriter, r *http.Request, c *call) error {
 	day, err := epochMillis(c.space, time.Time{})
-	if err != nil {
-		return err
+	var q reportQuery
+	if err == nil {
+		q, err = f.report(c)
 	}
-	q, err := f.report(c)
 	if err != nil {
-		return err
+		return rightsFirst(f.spaces.MayReport(r.Context(), c.account), err)
 	}
 	list, err := f.spaces.ReportDay(r.Context(), q.ref.Account, day)
 	if err != nil {

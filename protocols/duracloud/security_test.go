@@ -69,7 +69,7 @@ func TestS12RightsOfSpaces(t *testing.T) {
 			"root":     strings.Repeat(may, 17),
 		},
 		"public": {
-			"":    "++++++++" + strings.Repeat(who, 9),
+			"":    "+++++" + strings.Repeat(who, 12),
 			"bob": "++++++++" + strings.Repeat(no, 9),
 		},
 	}

@@ -26,12 +26,31 @@ func (c *call) storeID() string { return c.query.Get("storeID") }
 
 // in returns the ref of the call's space and item in a store.
 func (f *Face) in(c *call) (gateway.Ref, error) {
-	id := c.storeID()
-	if id == "" && c.query.Has("storeID") {
-		id = " " // an empty number is no store's
+	if c.storeID() == "" && c.query.Has("storeID") { // an empty number is no store's
+		return gateway.Ref{}, errs.New("duracloud.in", errs.NotFound, errs.NoStore, "No store exists with ID ")
 	}
-	account, _, err := f.spaces.Store(c.account, id)
+	account, _, err := f.spaces.Store(c.account, c.storeID())
 	return gateway.Ref{Account: account, Container: c.space, Object: c.item}, err
+}
+
+// rightsFirst is fault, what is wrong with a request, unless refused tells that
+// its caller had no right to what it asks for: rights are judged before values.
+func rightsFirst(refused, fault error) error {
+	if k := errs.Of(refused); k == errs.Forbidden || k == errs.Unauthenticated {
+		return refused
+	}
+	return fault
+}
+
+// readersFirst is rightsFirst for what callers get who may list the space of
+// the request, in whichever store.
+func (f *Face) readersFirst(r *http.Request, c *call, fault error) error {
+	account, _, err := f.spaces.Store(c.account, strings.TrimSpace(c.storeID()))
+	if err != nil {
+		account = c.account
+	}
+	_, err = f.spaces.Get(r.Context(), gateway.Ref{Account: account, Container: c.space})
+	return rightsFirst(err, fault)
 }
 
 // A handler answers one method of one resource, or returns why not.
@@ -84,7 +103,7 @@ func (f *Face) dispatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")) // a semicolon separates nothing
 	if err != nil {
 		return errs.Wrap("duracloud.query", errs.Invalid, "", err)
 	}
@@ -96,7 +115,7 @@ func (f *Face) dispatch(w http.ResponseWriter, r *http.Request) error {
 	case !known:
 		return errs.New("duracloud.route", errs.NotFound, "", "There is nothing here.")
 	case rt.handle == nil:
-		return &refusal{status: http.StatusMethodNotAllowed, text: "Method Not Allowed", allow: res.allow()}
+		return notAllowed(res.allow())
 	}
 	return rt.handle(f, w, r, c)
 }
@@ -193,6 +212,9 @@ func fixed(c *call, first, rest string) (res resource, ok bool) {
 		}
 		return resource{http.MethodPost: {"spaces.Task", (*Face).postTask}}, true
 	case "aux":
+		if rest == "" {
+			return resource{}, true
+		}
 		return nil, true // see serveCookies
 	case "init", "security":
 		return resource{}, true

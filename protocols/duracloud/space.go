@@ -1,7 +1,9 @@
 package duracloud
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"entrepot/gateway"
@@ -47,27 +49,50 @@ func setSpace(h http.Header, s *gateway.SpaceStat) {
 // getSpace lists a page of a space's items.
 func (f *Face) getSpace(w http.ResponseWriter, r *http.Request, c *call) error {
 	const task = "build space XML for"
-	limit := gateway.MaxItems
-	if text := c.query.Get("maxResults"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return refuse(http.StatusBadRequest, "maxResults is not a number: %s", text)
-		}
-		if n > 0 && n < int64(limit) {
-			limit = int(n)
-		}
+	limit, fault := pageLimit(c.query.Get("maxResults"))
+	if fault != nil {
+		return f.readersFirst(r, c, fault)
 	}
 	ref, err := f.in(c)
 	if err != nil {
 		return onSpace(task, c, err)
 	}
-	space, items, err := f.spaces.Items(r.Context(), ref, c.query.Get("prefix"), c.query.Get("marker"), limit)
+	space, items, err := f.page(r, c, ref, limit)
 	if err != nil {
 		return onSpace(task, c, err)
 	}
 	setSpace(w.Header(), &space)
 	writeBody(w, r, http.StatusOK, xmlType, spaceXML(c.space, items))
 	return nil
+}
+
+// pageLimit reads how many items a page may have: what is no more than 0, or
+// too much, means the most there can be.
+func pageLimit(text string) (int, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case text != "" && err != nil && !errors.Is(err, strconv.ErrRange):
+		return 0, refuse(http.StatusBadRequest, "maxResults is not a number: %s", text)
+	case n <= 0 || n > gateway.MaxItems:
+		return gateway.MaxItems, nil
+	}
+	return int(n), nil
+}
+
+// page reads a page of a space's items, without those whose names XML cannot
+// carry. Since an empty page ends a listing, only the last one is empty.
+func (f *Face) page(r *http.Request, c *call, ref gateway.Ref, limit int) (space gateway.SpaceStat, items []string, err error) {
+	for marker := c.query.Get("marker"); ; {
+		space, items, err = f.spaces.Items(r.Context(), ref, c.query.Get("prefix"), marker, limit)
+		if err != nil || len(items) == 0 {
+			return space, items, err
+		}
+		marker = items[len(items)-1]
+		items = slices.DeleteFunc(items, func(name string) bool { return !inXML(name) })
+		if len(items) > 0 {
+			return space, items, nil
+		}
+	}
 }
 
 // headSpace tells the properties of a space.

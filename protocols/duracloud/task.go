@@ -19,8 +19,9 @@ const maxTask = 64 << 10
 // A task does one thing and returns what is sent back: text, or a value as
 // JSON.
 type task struct {
-	name string
-	run  func(f *Face, r *http.Request, c *call, p taskParams) (any, error)
+	name  string
+	needs string // the parameter without which it cannot run: spaceId, snapshotId or ""
+	run   func(f *Face, r *http.Request, c *call, p taskParams) (any, error)
 }
 
 // taskParams are the parameters that tasks take.
@@ -45,24 +46,24 @@ type taskParams struct {
 // tasks are the tasks that there are, in the order in which they are listed.
 func tasks() []task {
 	return []task{
-		{"noop", func(*Face, *http.Request, *call, taskParams) (any, error) { return "Success", nil }},
-		{"verify-space", (*Face).verifySpace},
-		{"create-snapshot", (*Face).createSnapshot},
-		{"get-snapshot", (*Face).getSnapshot},
-		{"get-snapshots", (*Face).getSnapshots},
-		{"get-snapshots-totals", (*Face).getSnapshotTotals},
-		{"get-snapshot-contents", (*Face).getSnapshotContents},
-		{"get-snapshot-history", (*Face).getSnapshotHistory},
-		{"restart-snapshot", (*Face).restartSnapshot},
-		{"cleanup-snapshot", (*Face).cleanupSnapshot},
-		{"complete-snapshot", (*Face).completeSnapshot},
-		{"complete-cancel-snapshot", (*Face).completeCancel},
-		{"request-restore-snapshot", (*Face).requestRestore},
-		{"restore-snapshot", (*Face).restoreSnapshot},
-		{"get-restore", (*Face).getRestore},
-		{"complete-restore", (*Face).completeRestore},
-		{"set-replication", (*Face).setReplication},
-		{"get-replication", (*Face).getReplication},
+		{"noop", "", func(*Face, *http.Request, *call, taskParams) (any, error) { return "Success", nil }},
+		{"verify-space", "spaceId", (*Face).verifySpace},
+		{"create-snapshot", "spaceId", (*Face).createSnapshot},
+		{"get-snapshot", "snapshotId", (*Face).getSnapshot},
+		{"get-snapshots", "", (*Face).getSnapshots},
+		{"get-snapshots-totals", "", (*Face).getSnapshotTotals},
+		{"get-snapshot-contents", "snapshotId", (*Face).getSnapshotContents},
+		{"get-snapshot-history", "snapshotId", (*Face).getSnapshotHistory},
+		{"restart-snapshot", "snapshotId", (*Face).restartSnapshot},
+		{"cleanup-snapshot", "spaceId", (*Face).cleanupSnapshot},
+		{"complete-snapshot", "spaceId", (*Face).completeSnapshot},
+		{"complete-cancel-snapshot", "spaceId", (*Face).completeCancel},
+		{"request-restore-snapshot", "snapshotId", (*Face).requestRestore},
+		{"restore-snapshot", "snapshotId", (*Face).restoreSnapshot},
+		{"get-restore", "", (*Face).getRestore},
+		{"complete-restore", "spaceId", (*Face).completeRestore},
+		{"set-replication", "spaceId", (*Face).setReplication},
+		{"get-replication", "spaceId", (*Face).getReplication},
 	}
 }
 
@@ -107,6 +108,9 @@ func (f *Face) postTask(w http.ResponseWriter, r *http.Request, c *call) error {
 	params, err := readTask(r.Body)
 	if err != nil {
 		return err
+	}
+	if needs := tasks()[i].needs; needs == "spaceId" && params.SpaceID == "" || needs == "snapshotId" && params.SnapshotID == "" {
+		return refuse(http.StatusBadRequest, "The task %s needs the parameter %s", c.item, needs)
 	}
 	result, err := tasks()[i].run(f, r, c, params)
 	if err != nil {
@@ -181,5 +185,9 @@ func (f *Face) verifySpace(r *http.Request, c *call, p taskParams) (any, error) 
 // whoever asks.
 func (f *Face) serveCookies(w http.ResponseWriter, r *http.Request) {
 	httpkit.EventOf(r.Context()).Face = "duracloud"
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		f.fail(w, r, notAllowed("GET, HEAD"))
+		return
+	}
 	f.fail(w, r, refuse(http.StatusNotFound, "Token not found"))
 }
