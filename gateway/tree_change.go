@@ -6,6 +6,7 @@ import (
 
 	"entrepot/auth"
 	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
 	"entrepot/store"
 )
 
@@ -37,6 +38,9 @@ func (t *Trees) MakeFolderWith(ctx context.Context, ref Ref, patch PropPatch) er
 	}
 	p, now := auth.PrincipalOf(ctx), t.now()
 	path := strings.TrimSuffix(ref.Object, "/") + "/"
+	if err := names.Object(path); err != nil { // the slash counts
+		return err
+	}
 	at, err := t.locateParent(ctx, p, ref)
 	if err != nil {
 		return err
@@ -156,15 +160,23 @@ func (t *Trees) newContainer(ctx context.Context, ref Ref, changes []PropChange)
 	})
 }
 
-// locateParent is locate for a path below the root of a drive, where a missing
-// container is a missing parent.
+// locateParent is locate for a new name on a drive, where a missing container
+// is a missing parent, and one that is named itself no place for a file.
 func (c *core) locateParent(ctx context.Context, p auth.Principal, ref Ref) (scope, error) {
 	at, err := c.locate(ctx, p, ref)
-	if errs.ReasonOf(err) == errs.NoContainer {
+	switch {
+	case errs.ReasonOf(err) != errs.NoContainer:
+	case ref.Object == "":
+		err = errBesideSpaces
+	default:
 		err = errs.Wrap("trees", errs.Conflict, errs.NoParent, err)
 	}
 	return at, err
 }
+
+// errBesideSpaces refuses a file in the root of a drive.
+var errBesideSpaces = errs.New("trees", errs.Forbidden, errs.BesideSpaces,
+	"A file cannot live beside containers: put it into a folder.")
 
 // loadSame reads the container again inside a transaction and makes sure that
 // it is the one that locks were chosen for, and that the caller may write.

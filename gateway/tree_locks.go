@@ -169,12 +169,16 @@ func (c *core) sweepLocks(tx *store.Tx, id uint64, path string, now store.Stamp)
 	return err
 }
 
-// Refresh gives a lock that covers ref and whose token is among tokens a new
-// timeout; Precondition with NoLock otherwise.
-func (t *Trees) Refresh(ctx context.Context, ref Ref, tokens []string, timeout time.Duration) (Lock, error) {
+// Refresh gives a lock that covers ref and whose token is among those of cond a
+// new timeout; Precondition where cond does not hold, with NoLock where no such
+// lock covers ref.
+func (t *Trees) Refresh(ctx context.Context, ref Ref, cond Conditions, timeout time.Duration) (Lock, error) {
 	var out Lock
-	err := t.changeLock(ctx, ref, func(tx *store.Tx, s *scope, p auth.Principal, locks []store.Lock, now store.Stamp) error {
-		i := slices.IndexFunc(locks, func(l store.Lock) bool { return submitted(&l, p, tokens) })
+	err := t.changeLock(ctx, ref, func(tx *store.Tx, s *scope, p auth.Principal, n *node, locks []store.Lock, now store.Stamp) error {
+		if err := t.judge(&tx.View, p, s, ref, n, &cond, now); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(locks, func(l store.Lock) bool { return submitted(&l, p, cond.Tokens) })
 		if i < 0 {
 			return errs.New("trees.Refresh", errs.Precondition, errs.NoLock, "The token is not a lock of this resource.")
 		}
@@ -186,11 +190,15 @@ func (t *Trees) Refresh(ctx context.Context, ref Ref, tokens []string, timeout t
 	return out, err
 }
 
-// Unlock ends a lock that covers ref: Conflict with NoLock when the token does
-// not, Forbidden when it is another user's (administrators may).
+// Unlock ends a lock that covers ref: NotFound where nothing lies, Conflict with
+// NoLock when the token does not cover it, Forbidden when the lock is another
+// user's (administrators may).
 func (t *Trees) Unlock(ctx context.Context, ref Ref, token string) error {
-	return t.changeLock(ctx, ref, func(tx *store.Tx, _ *scope, p auth.Principal, locks []store.Lock, _ store.Stamp) error {
+	return t.changeLock(ctx, ref, func(tx *store.Tx, _ *scope, p auth.Principal, n *node, locks []store.Lock, _ store.Stamp) error {
 		i := slices.IndexFunc(locks, func(l store.Lock) bool { return l.Token == token })
+		if i < 0 && n == nil {
+			return notOnDrive
+		}
 		if i < 0 {
 			return errs.New("trees.Unlock", errs.Conflict, errs.NoLock, "The token is not a lock of this resource.")
 		}
@@ -202,9 +210,10 @@ func (t *Trees) Unlock(ctx context.Context, ref Ref, token string) error {
 	})
 }
 
-// changeLock runs fn with the live locks that cover ref.
+// changeLock runs fn with the node at ref, nil when there is none, and the live
+// locks that cover it.
 func (t *Trees) changeLock(ctx context.Context, ref Ref,
-	fn func(tx *store.Tx, s *scope, p auth.Principal, locks []store.Lock, now store.Stamp) error) error {
+	fn func(tx *store.Tx, s *scope, p auth.Principal, n *node, locks []store.Lock, now store.Stamp) error) error {
 	if err := checkDriveRef(ref); err != nil {
 		return err
 	}
@@ -225,6 +234,14 @@ func (t *Trees) changeLock(ctx context.Context, ref Ref,
 		if err != nil {
 			return err
 		}
-		return fn(tx, &s, p, locks, now)
+		found, ok, err := t.lookup(&tx.View, s.container.ID, ref.Object, now)
+		if err != nil {
+			return err
+		}
+		n := &found
+		if !ok {
+			n = nil
+		}
+		return fn(tx, &s, p, n, locks, now)
 	})
 }

@@ -73,12 +73,17 @@ func (t *Trees) PatchProps(ctx context.Context, ref Ref, patch PropPatch) error 
 
 func checkProp(p *DeadProp) error {
 	if len(p.Space)+len(p.Name) > maxPropName || len(p.Value) > maxPropValue {
-		return errs.New("trees.PatchProps", errs.OverQuota, errs.MetadataFull, "The property is too large.")
+		return noRoomFor(&PropError{Space: p.Space, Name: p.Name}, "The property is too large.")
 	}
 	if p.Name == "" || hasNUL(p.Space) || hasNUL(p.Name) {
 		return errs.New("trees.PatchProps", errs.Invalid, errs.BadMetadata, "The property's name cannot be.")
 	}
 	return nil
+}
+
+// noRoomFor says which property goes beyond the limits.
+func noRoomFor(p *PropError, text string) error {
+	return &errs.Error{Op: "trees.PatchProps", Kind: errs.OverQuota, Reason: errs.MetadataFull, Text: text, Err: p}
 }
 
 func hasNUL(s string) bool {
@@ -90,13 +95,16 @@ func hasNUL(s string) bool {
 	return false
 }
 
-// applyProps carries out the changes in order and judges the outcome.
+// applyProps carries out the changes in order and judges the outcome. What is
+// too much altogether is too much because of the last property that was set.
 func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) error {
+	last := &PropError{}
 	for _, c := range changes {
 		var err error
 		if c.Remove {
 			err = tx.DeleteProp(id, path, c.Prop.Space, c.Prop.Name)
 		} else {
+			last = &PropError{Space: c.Prop.Space, Name: c.Prop.Name}
 			err = tx.PutProp(id, path, store.DeadProp{
 				Space: c.Prop.Space, Name: c.Prop.Name, Lang: c.Prop.Lang, Value: c.Prop.Value,
 			})
@@ -114,7 +122,7 @@ func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) erro
 		total += len(p.Space) + len(p.Name) + len(p.Value)
 	}
 	if len(props) > maxPropCount || total > maxPropTotal {
-		return errs.New("trees.PatchProps", errs.OverQuota, errs.MetadataFull, "Too many properties.")
+		return noRoomFor(last, "Too many properties.")
 	}
 	return nil
 }
@@ -159,18 +167,20 @@ func changeUser(o *store.Object, changes []MetaItem) error {
 	if o.Properties == nil {
 		o.Properties = make(map[string]string)
 	}
+	last := &PropError{User: true}
 	for _, c := range changes {
 		if c.Remove {
 			delete(o.Properties, c.Name)
 		} else {
 			o.Properties[c.Name] = c.Value
+			last.Name = c.Name
 		}
 		if c.Name == propMtime {
 			setModified(o, time.Time{})
 		}
 	}
 	if err := checkMeta(o.Properties, "object"); err != nil {
-		return &errs.Error{Op: "trees.PatchProps", Kind: errs.OverQuota, Reason: errs.MetadataFull, Text: errs.TextOf(err), Err: err}
+		return noRoomFor(last, errs.TextOf(err))
 	}
 	return nil
 }

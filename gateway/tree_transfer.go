@@ -142,8 +142,7 @@ func (w *transfer) look(ctx context.Context) (err error) {
 			w.plain = !ok || d.kind == NodeFile && d.chunks == nil
 		}
 		if n.kind == NodeFile && w.dst.Object == "" {
-			return errs.New("trees", errs.Forbidden, errs.BesideSpaces,
-				"A file cannot live beside containers: put it into a folder.")
+			return errBesideSpaces
 		}
 		return nil
 	})

@@ -122,6 +122,19 @@ func (e *LockError) Error() string { return "locked at " + e.Root.String() }
 // Unwrap makes errors.Is(err, errs.Locked) true.
 func (e *LockError) Unwrap() error { return errs.Locked }
 
+// A PropError is the cause of an errs.OverQuota failure of a change of
+// properties: the one that has no room.
+type PropError struct {
+	Space, Name string
+	User        bool // a user property, which has no namespace
+}
+
+// Error names the property.
+func (e *PropError) Error() string { return "no room for the property " + e.Space + " " + e.Name }
+
+// Unwrap makes errors.Is(err, errs.OverQuota) true.
+func (e *PropError) Unwrap() error { return errs.OverQuota }
+
 // TreeOptions say how Trees.Copy and Trees.Move treat their destination.
 type TreeOptions struct {
 	Overwrite bool

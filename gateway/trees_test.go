@@ -289,14 +289,14 @@ func TestLocksBindEveryWriter(t *testing.T) {
 	wantKind(t, w.g.Trees.Unlock(w.ctx, ref("c", "d"), lock.Token), errs.Conflict, errs.NoLock)
 
 	w.Clock.Advance(50 * time.Second)
-	if _, err := w.g.Trees.Refresh(w.ctx, ref("c", "d/f"), tokens, time.Minute); err != nil {
+	if _, err := w.g.Trees.Refresh(w.ctx, ref("c", "d/f"), gateway.Conditions{Tokens: tokens}, time.Minute); err != nil {
 		t.Error(err)
 	}
 	w.Clock.Advance(59 * time.Second)
 	wantKind(t, swift("tester", nil), errs.Locked, "")
 	w.Clock.Advance(time.Second)
 	w.must(swift("other", nil))
-	_, err = w.g.Trees.Refresh(w.ctx, ref("c", "d/f"), tokens, time.Minute)
+	_, err = w.g.Trees.Refresh(w.ctx, ref("c", "d/f"), gateway.Conditions{Tokens: tokens}, time.Minute)
 	wantKind(t, err, errs.Precondition, errs.NoLock)
 }
 
@@ -317,7 +317,7 @@ func TestLockOfFolderProtectsItsMembers(t *testing.T) {
 	deep, _, err := w.g.Trees.Lock(w.ctx, ref("c", "d"), gateway.LockRequest{Infinite: true, Exclusive: true})
 	w.must(err)
 	wantKind(t, put("d/f", gateway.Conditions{}), errs.Locked, "")
-	if _, err := w.g.Trees.Refresh(w.ctx, ref("c", "d/f"), []string{deep.Token}, 0); err != nil {
+	if _, err := w.g.Trees.Refresh(w.ctx, ref("c", "d/f"), gateway.Conditions{Tokens: []string{deep.Token}}, 0); err != nil {
 		t.Error(err)
 	}
 	n, err := w.g.Trees.Stat(w.ctx, ref("c", "d/f"), gateway.NodeParts{Locks: true})

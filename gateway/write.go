@@ -206,8 +206,7 @@ func (w *put) besideContainers(ctx context.Context) error {
 	case err == nil:
 		return errs.New("objects.Put", errs.Exists, errs.IsFolder, "A folder is in the way.")
 	case errs.ReasonOf(err) == errs.NoContainer:
-		return errs.New("objects.Put", errs.Forbidden, errs.BesideSpaces,
-			"A file cannot live beside containers: put it into a folder.")
+		return errBesideSpaces
 	}
 	return err
 }
@@ -263,7 +262,11 @@ func (w *put) examine(v *store.View, size int64, exclusive bool) error {
 		}
 	}
 	if w.opt.Drive {
-		if err := w.driveRules(v, s.container.ID, w.ref.Object, w.old, w.now); err != nil {
+		err := w.driveRules(v, s.container.ID, w.ref.Object, w.old, w.now)
+		if errs.ReasonOf(err) == errs.IsFolder && slices.Contains(w.opt.Conditions.IfNoneMatch, "*") {
+			err = errPrecondition // something has the name
+		}
+		if err != nil {
 			return err
 		}
 	}

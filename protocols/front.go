@@ -24,8 +24,10 @@ type Front struct {
 }
 
 // New makes a front with the faces of mounts, which are asked for a route in
-// this order. Two mounts of one name are errs.Invalid, and so is a route that
-// declares no access rule (httpkit.WithRules): nothing is open by accident.
+// this order. Two mounts of one name are errs.Invalid, and so are a route that
+// declares no access rule (httpkit.WithRules), so that nothing is open by
+// accident, and two mounts with routes below one first segment of a path, since
+// one would take requests that are meant for the other.
 func New(cfg Config, deps Deps, mounts ...Mount) (*Front, error) {
 	f := &Front{cfg: cfg.withDefaults(), deps: deps.withDefaults()}
 	f.conns = connCounter{limit: f.cfg.MaxConnections, exempt: f.cfg.Proxies, open: map[string]int{}}
@@ -48,6 +50,9 @@ func New(cfg Config, deps Deps, mounts ...Mount) (*Front, error) {
 		if err := f.addRules(m.Name, door); err != nil {
 			return nil, err
 		}
+	}
+	if err := f.apart(); err != nil {
+		return nil, err
 	}
 	router.NotFoundHandler = http.HandlerFunc(notFound)
 	admitted := f.admit(router)

@@ -62,6 +62,23 @@ func (f *Front) addRules(door string, router *mux.Router) error {
 	})
 }
 
+// apart makes sure that no two doors have paths with the same first segment.
+func (f *Front) apart() error {
+	doors := map[string]string{}
+	for _, r := range f.rules {
+		first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+		first, _, _ = strings.Cut(first, "?")
+		if first == "" || strings.Contains(first, "{") {
+			continue
+		}
+		if door, taken := doors[first]; taken && door != r.Door {
+			return badRoute(r.Door, fmt.Sprintf("serves paths below /%s, and so does the door %q", first, door))
+		}
+		doors[first] = r.Door
+	}
+	return nil
+}
+
 func badRoute(door, text string) error {
 	return errs.New("protocols.New", errs.Invalid, "", fmt.Sprintf("the door %q %s", door, text))
 }

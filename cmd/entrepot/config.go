@@ -18,7 +18,6 @@ import (
 	"entrepot/auth"
 	"entrepot/gateway"
 	"entrepot/protocols"
-	"entrepot/protocols/dav"
 	"entrepot/protocols/duracloud"
 	"entrepot/protocols/swift"
 	"entrepot/store"
@@ -90,18 +89,6 @@ type swiftConfig struct {
 	Allow               []string `toml:"allow"`                 // addresses that this door serves; none: every one
 }
 
-type davConfig struct {
-	Allow         []string      `toml:"allow"`
-	Prefix        string        `toml:"prefix"`         // /dav
-	PublicHosts   []string      `toml:"public_hosts"`   // further authorities in Destination and If
-	ReadOnly      bool          `toml:"read_only"`      //
-	PartialUpdate bool          `toml:"partial_update"` // PATCH of parts of files
-	Chunking      bool          `toml:"chunking"`       // Nextcloud's uploads in pieces, and its paths
-	InfinityLimit int           `toml:"infinity_limit"` // resources that Depth infinity lists; 10000
-	LockDefault   time.Duration `toml:"lock_default"`   // 1h
-	LockMax       time.Duration `toml:"lock_max"`       // 24h
-}
-
 type depotConfig struct {
 	// Allow lists the addresses that may call the API; none: nobody, but for
 	// a gateway on a loopback listener, which serves its own machine.
@@ -163,7 +150,7 @@ func defaults() config {
 		ScrubRate: store.DefaultScrubRate, SweepGrace: store.DefaultGrace, VerifyEvery: gateway.DefaultVerifyEvery,
 
 		Log:   logConfig{Level: "info", Format: "text"},
-		DAV:   davConfig{Prefix: "/dav", InfinityLimit: 10_000, LockDefault: time.Hour, LockMax: 24 * time.Hour},
+		DAV:   defaultDAV(),
 		Depot: depotConfig{RequestTimeWindow: 300 * time.Second, MaxBody: 64 << 10, LogDays: 90, BigInt: "i8"},
 
 		DuraCloud: duraConfig{
@@ -299,7 +286,7 @@ func (c *config) check() error {
 	if c.InlineLimit < 0 || c.MaxObject < 0 || c.FreeSpace < 0 || c.ScrubRate < 0 || c.SweepGrace < 0 || c.AuditKeep < 0 || c.AccountRemovalDelay < 0 {
 		return errors.New("configuration: a limit is negative")
 	}
-	return nil
+	return c.DAV.check()
 }
 
 // scrubRate is the rate as the store takes it.
@@ -329,13 +316,6 @@ func networks(list []string) auth.Networks {
 func (c *config) front() protocols.Config {
 	return protocols.Config{
 		Proxies: networks(c.TrustedProxies), Allow: networks(c.Allow), AllowPlainHTTP: c.AllowPlainHTTP,
-	}
-}
-
-func (c *config) dav() dav.Config {
-	return dav.Config{
-		Prefix: c.DAV.Prefix, PublicHosts: c.DAV.PublicHosts, TrustedProxies: networks(c.TrustedProxies),
-		InfinityLimit: c.DAV.InfinityLimit, ReadOnly: c.DAV.ReadOnly, Partial: c.DAV.PartialUpdate, Chunking: c.DAV.Chunking,
 	}
 }
 

@@ -107,7 +107,7 @@ func open(ctx context.Context, c config, log *slog.Logger, stopped func(error)) 
 	}
 	o.close = append(o.close, o.store.Close)
 	o.gateway, err = gateway.New(ctx, o.store, gateway.Config{
-		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax,
+		MaxObject: c.MaxObject, LockDefault: c.DAV.LockDefault, LockMax: c.DAV.LockMax, MaxTree: c.DAV.MaxTree,
 		Stores: c.stores(), Manifests: duracloud.Manifests{}, Chunks: duracloud.Chunks{}, VerifyEvery: c.VerifyEvery, EnforceTraffic: c.Depot.EnforceTraffic, NoDepotUsers: c.Depot.NoUsersOnDemand, Consent: c.Consent,
 		DepotLog: time.Duration(c.Depot.LogDays) * 24 * time.Hour, Logger: log,
 		RemovalDelay: c.AccountRemovalDelay,

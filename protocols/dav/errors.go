@@ -103,7 +103,7 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, q *request, err erro
 	case http.StatusUnauthorized:
 		h["WWW-Authenticate"] = f.mountOf(r.URL.EscapedPath()).challenges()
 	case http.StatusMethodNotAllowed:
-		h.Set("Allow", f.allow(kindUnknown))
+		h.Set("Allow", f.allowedBut(q, r.Method, err))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(retryAfter(err)))
 	case http.StatusNotModified:
@@ -112,7 +112,7 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, q *request, err erro
 	}
 	body := f.errorBody(q, o, err)
 	for _, name := range []string{"ETag", "Last-Modified", "OC-Checksum", "Content-Encoding", "Content-Disposition",
-		"Content-Language", "Cache-Control", "Expires", "Content-Security-Policy"} {
+		"Content-Language", "Cache-Control", "Expires", "Content-Security-Policy", "Preference-Applied"} {
 		delete(h, name)
 	}
 	h.Set("Content-Type", xmlType)

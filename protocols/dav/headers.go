@@ -133,6 +133,14 @@ func wantsMinimal(h http.Header) bool {
 	return strings.EqualFold(strings.TrimSpace(h.Get("Brief")), "t") || prefers(h, "return=minimal")
 }
 
+// preferred tells a client that named the preference that the answer follows it
+// (RFC 7240 section 3).
+func preferred(answer, asked http.Header, preference string) {
+	if prefers(asked, preference) {
+		answer.Add("Preference-Applied", preference)
+	}
+}
+
 // prefers tells whether a Prefer header (RFC 7240) names the preference.
 func prefers(h http.Header, preference string) bool {
 	for _, line := range h.Values("Prefer") {

@@ -25,7 +25,7 @@ func (f *Face) lock(q *request) error {
 		if len(cond.Tokens) == 0 {
 			return badHeader("a LOCK without a body needs a lock token in an If header")
 		}
-		lock, err := f.trees.Refresh(q.ctx(), ref, cond.Tokens, timeout)
+		lock, err := f.trees.Refresh(q.ctx(), ref, cond, timeout)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package dav
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"entrepot/auth"
@@ -90,6 +91,20 @@ func (f *Face) allow(kind gateway.NodeKind) string {
 		return "OPTIONS, GET, HEAD, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
 	}
 	return "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK" + patch
+}
+
+// allowedBut is the value of the Allow header where a method is refused for the
+// resource it names (RFC 9110 section 15.5.6).
+func (f *Face) allowedBut(q *request, refused string, err error) string {
+	if q != nil && q.mount.uploads {
+		return "OPTIONS, " + strings.ReplaceAll(chunkMethods, " ", ", ")
+	}
+	kind := kindUnknown
+	if errs.ReasonOf(err) == errs.IsFolder && refused != "MKCOL" { // which a file refuses as well
+		kind = gateway.NodeFolder
+	}
+	list := strings.Split(f.allow(kind), ", ")
+	return strings.Join(slices.DeleteFunc(list, func(m string) bool { return m == refused }), ", ")
 }
 
 // Root answers OPTIONS and PROPFIND for the collections above the prefix, "/"

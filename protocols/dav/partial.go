@@ -32,8 +32,8 @@ func (f *Face) patch(q *request) error {
 	if err != nil {
 		return err
 	}
-	if q.slash {
-		return errs.New("dav.patch", errs.Exists, errs.IsFolder, "a file's path does not end in a slash")
+	if q.slash || q.ref.Object == "" {
+		return errs.New("dav.patch", errs.Exists, errs.IsFolder, "a folder has no parts")
 	}
 	cond, err := f.conditions(q)
 	if err != nil {

@@ -90,7 +90,12 @@ func (f *Face) list(v *view, node *gateway.Node, reach depth, noroot bool) error
 	}
 	answer := f.listing(v.req, http.StatusMultiStatus)
 	defer answer.close()
-	v.req.w.Header().Set("Content-Type", xmlType)
+	h := v.req.w.Header()
+	h.Set("Content-Type", xmlType)
+	preferred(h, v.req.r.Header, "return=minimal")
+	if noroot {
+		preferred(h, v.req.r.Header, "depth-noroot")
+	}
 	opt := gateway.ListTree{Recursive: reach == depthInfinity, Parts: v.parts()}
 	page := func(nodes []gateway.Node, last bool) error {
 		for i := range nodes {

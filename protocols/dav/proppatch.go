@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,21 +46,29 @@ func (f *Face) proppatch(q *request) error {
 			return err
 		}
 	} else if err := f.trees.PatchProps(q.ctx(), node.Ref, patch); err != nil {
-		if errs.Of(err) != errs.OverQuota {
+		var full *gateway.PropError
+		if !errors.As(err, &full) {
 			return err
 		}
-		verdicts[0].status, verdicts[0].element = http.StatusInsufficientStorage, outcomeOf(err).element
+		verdicts[fullAt(verdicts, full)].status = http.StatusInsufficientStorage
 	}
 	if !failed(verdicts) && wantsMinimal(q.r.Header) {
-		if prefers(q.r.Header, "return=minimal") {
-			q.w.Header().Set("Preference-Applied", "return=minimal")
-		}
+		preferred(q.w.Header(), q.r.Header, "return=minimal")
 		q.w.Header().Set("Content-Length", "0")
 		q.w.WriteHeader(http.StatusOK)
 		return nil
 	}
 	f.sendVerdicts(q, node.Ref, verdicts)
 	return nil
+}
+
+// fullAt finds the verdict on the property that has no room.
+func fullAt(verdicts []verdict, full *gateway.PropError) int {
+	name := propName{full.Space, full.Name}
+	if full.User {
+		name.space = nsUser
+	}
+	return max(slices.IndexFunc(verdicts, func(v verdict) bool { return v.name == name }), 0)
 }
 
 // judge sorts the instructions: into the change that the gateway makes, and

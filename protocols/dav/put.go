@@ -20,6 +20,11 @@ func (f *Face) put(q *request) error {
 		// RFC 9110 section 14.5: ignoring it would replace the file by a part.
 		return badHeader("a PUT of a part of a file is not supported")
 	}
+	if _, ok := h["Oc-Chunked"]; ok {
+		// What ownCloud's clients once sent large files in: it would store the
+		// pieces as files.
+		return badHeader("uploads in pieces of version 1 are not supported")
+	}
 	if q.slash {
 		return errs.New("dav.put", errs.Exists, errs.IsFolder, "a file's path does not end in a slash")
 	}
@@ -102,6 +107,10 @@ func digests(h http.Header) ([]gateway.Digest, error) {
 	for _, name := range []string{"Digest", "Content-Digest"} {
 		for item := range strings.SplitSeq(strings.Join(h.Values(name), ","), ",") {
 			algorithm, value, ok := strings.Cut(strings.TrimSpace(item), "=")
+			if name == "Digest" && strings.EqualFold(algorithm, "adler32") {
+				list = appendDigest(list, algorithm, strings.ToLower(value)) // alone of all in hexadecimal
+				continue
+			}
 			sum, err := base64.StdEncoding.DecodeString(strings.Trim(value, ":"))
 			if ok && err == nil {
 				list = appendDigest(list, algorithm, hex.EncodeToString(sum))
@@ -117,8 +126,10 @@ func digests(h http.Header) ([]gateway.Digest, error) {
 // appendDigest adds a digest whose algorithm the gateway knows.
 func appendDigest(list []gateway.Digest, algorithm, sum string) []gateway.Digest {
 	switch a := strings.ReplaceAll(strings.ToLower(algorithm), "-", ""); a {
-	case "md5", "sha256", "sha512", "adler32":
+	case "md5", "sha256", "sha512":
 		return append(list, gateway.Digest{Algorithm: a, Sum: sum})
+	case "adler32": // leading zeros may be left out
+		return append(list, gateway.Digest{Algorithm: a, Sum: strings.Repeat("0", max(8-len(sum), 0)) + sum})
 	case "sha", "sha1":
 		return append(list, gateway.Digest{Algorithm: "sha1", Sum: sum})
 	}
