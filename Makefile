@@ -18,7 +18,8 @@ INITDB = $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),/usr/lib
 MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-core-c3-dev gcc \
 	davix-put=davix restic duplicity gio=libglib2.0-bin dbus-run-session=dbus-daemon /usr/libexec/gvfsd-dav=gvfs-backends \
 	ruby php=php-cli javac=default-jdk-headless /usr/share/java/httpclient.jar=libhttpclient-java \
-	chromium rsync fio xmllint=libxml2-utils /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient 
+	chromium rsync fio xmllint=libxml2-utils /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient \
+	soffice=libreoffice-writer-nogui /usr/lib/python3/dist-packages/uno.py=python3-uno git-annex
 RACE = gcc
 # Built from its module: the first version whose uploads in pieces are tested.
 RCLONE = v1.76.0
