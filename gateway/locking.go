@@ -164,6 +164,10 @@ func (c *core) evalList(v *store.View, p auth.Principal, s *scope, self Ref, lis
 	if list.Ref != nil {
 		ref = *list.Ref
 	}
+	if at, ok := names.InSnapshots(ref.Object); ok {
+		state, err := c.pastState(v, p, ref, at, now)
+		return state.all(list), err
+	}
 	var id uint64
 	switch {
 	case ref.Account == self.Account && ref.Container == self.Container && s != nil:
@@ -183,12 +187,7 @@ func (c *core) evalList(v *store.View, p auth.Principal, s *scope, self Ref, lis
 			return false, err
 		}
 	}
-	for _, cond := range list.Conditions {
-		if state.holds(cond) == cond.Not {
-			return false, nil
-		}
-	}
-	return true, nil
+	return state.all(list), nil
 }
 
 // listState is what the conditions of a list look at.
@@ -208,6 +207,11 @@ func (c *core) stateOf(v *store.View, p auth.Principal, id uint64, ref Ref, now 
 	}
 	st.etag, err = c.tagShown(v, p, ref.Account, &o, now)
 	return st, err
+}
+
+// all tells whether every condition of a list is true.
+func (st *listState) all(list *ConditionList) bool {
+	return !slices.ContainsFunc(list.Conditions, func(cond Condition) bool { return st.holds(cond) == cond.Not })
 }
 
 func (st *listState) holds(cond Condition) bool {

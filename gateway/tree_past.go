@@ -140,6 +140,36 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 	return out, err
 }
 
+// pastState is what the conditions of an If header look at below ".zfs": files
+// have their entity tags, and nothing has locks.
+func (c *core) pastState(v *store.View, p auth.Principal, ref Ref, at names.SnapshotPath, now store.Stamp) (st listState, err error) {
+	if at.Level < 3 {
+		return st, nil
+	}
+	s, rows, n, err := c.nodeAt(v, p, ref, at)
+	if err != nil || n.file == nil {
+		if k := errs.Of(err); k == errs.NotFound || k == errs.Forbidden || k == errs.Unauthenticated {
+			err = nil // nothing is told of what is not there, or not for the caller
+		}
+		return st, err
+	}
+	var out Node
+	c.describe(&out, &s, &n, nil)
+	if _, err = c.reveal(v, p, &s, &past{rows.id, rows.snap}, &n, &out, now); err == nil {
+		st.etag = out.Object.ETag()
+	}
+	return st, err
+}
+
+// checkAtPast is Check below ".zfs".
+func (t *Trees) checkAtPast(ctx context.Context, ref Ref, cond *Conditions) error {
+	if len(cond.Lists) == 0 {
+		return nil
+	}
+	p, now := auth.PrincipalOf(ctx), t.now()
+	return t.store.View(ctx, func(v *store.View) error { return t.evalLists(v, p, nil, ref, cond, now) })
+}
+
 // pastFolder is the node of a folder that no object stands for.
 func (t *Trees) pastFolder(s *scope, at names.SnapshotPath, created store.Stamp) Node {
 	var n Node
@@ -242,9 +272,8 @@ func (t *Trees) Open(ctx context.Context, ref Ref, cond Conditions) (Object, Con
 		return Object{}, nil, notOnDrive
 	}
 	inside := Ref{Account: ref.Account, Container: ref.Container, Object: at.Path}
-	if len(cond.Lists) > 0 {
-		// No lock covers the past: of its conditions only entity tags can hold.
-		return Object{}, nil, errs.New("trees.Open", errs.Precondition, "", "A snapshot has no locks.")
+	if err := t.checkAtPast(ctx, ref, &cond); err != nil {
+		return Object{}, nil, err
 	}
 	obj, content, err := (&Snapshots{t.core}).open(ctx, inside, at.Name, cond)
 	if errs.ReasonOf(err) == errs.NoObject && t.cfg.Chunks != nil {

@@ -167,6 +167,9 @@ func (c *core) reveal(v *store.View, p auth.Principal, s *scope, in *past, n *no
 // Check evaluates conditions on ref (existing or not) without changing
 // anything: errs.Precondition when they are false.
 func (t *Trees) Check(ctx context.Context, ref Ref, cond Conditions) error {
+	if _, ok := names.InSnapshots(ref.Object); ok {
+		return t.checkAtPast(ctx, ref, &cond)
+	}
 	if err := checkDriveRef(ref); err != nil {
 		return err
 	}

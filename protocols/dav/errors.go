@@ -103,7 +103,7 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, q *request, err erro
 	case http.StatusUnauthorized:
 		h["WWW-Authenticate"] = f.mountOf(r.URL.EscapedPath()).challenges()
 	case http.StatusMethodNotAllowed:
-		h.Set("Allow", f.allowedBut(q, r.Method, err))
+		h.Set("Allow", f.allowedBut(q, r))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(retryAfter(err)))
 	case http.StatusNotModified:

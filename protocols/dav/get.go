@@ -32,7 +32,7 @@ func (f *Face) get(q *request) error {
 	if !node.Folder() {
 		return f.getFile(q, ref, cond)
 	}
-	if err := f.check(q, &node, ref, gateway.Conditions{Drive: true, IfMatch: cond.IfMatch, Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
+	if err := f.trees.Check(q.ctx(), ref, gateway.Conditions{Drive: true, IfMatch: cond.IfMatch, Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
 		return err
 	}
 	if !q.slash {

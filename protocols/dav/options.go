@@ -9,6 +9,7 @@ import (
 	"entrepot/auth"
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
+	"entrepot/gateway/names"
 	"entrepot/protocols/internal/httpkit"
 )
 
@@ -44,10 +45,11 @@ func (f *Face) kindOf(r *http.Request, who auth.Principal) gateway.NodeKind {
 	if err != nil {
 		return kindUnknown
 	}
+	if _, past := names.InSnapshots(ref.Object); past {
+		return kindPast // also where nothing is: nothing can be made
+	}
 	node, _, err := f.stat(q.ctx(), ref, gateway.NodeParts{})
 	switch {
-	case err == nil && node.Past:
-		return kindPast
 	case err == nil:
 		return node.Kind
 	case errs.Of(err) == errs.NotFound:
@@ -94,17 +96,18 @@ func (f *Face) allow(kind gateway.NodeKind) string {
 }
 
 // allowedBut is the value of the Allow header where a method is refused for the
-// resource it names (RFC 9110 section 15.5.6).
-func (f *Face) allowedBut(q *request, refused string, err error) string {
-	if q != nil && q.mount.uploads {
-		return "OPTIONS, " + strings.ReplaceAll(chunkMethods, " ", ", ")
-	}
+// resource that the request names (RFC 9110 section 15.5.6).
+func (f *Face) allowedBut(q *request, r *http.Request) string {
 	kind := kindUnknown
-	if errs.ReasonOf(err) == errs.IsFolder && refused != "MKCOL" { // which a file refuses as well
-		kind = gateway.NodeFolder
+	switch {
+	case q == nil || q.who.Anonymous():
+	case q.mount.uploads:
+		return "OPTIONS, " + strings.ReplaceAll(chunkMethods, " ", ", ")
+	default:
+		kind = f.kindOf(r, q.who)
 	}
 	list := strings.Split(f.allow(kind), ", ")
-	return strings.Join(slices.DeleteFunc(list, func(m string) bool { return m == refused }), ", ")
+	return strings.Join(slices.DeleteFunc(list, func(m string) bool { return m == r.Method }), ", ")
 }
 
 // Root answers OPTIONS and PROPFIND for the collections above the prefix, "/"

@@ -32,7 +32,7 @@ func (f *Face) propfind(q *request) error {
 		return err
 	}
 	if cond.Lists != nil {
-		if err := f.check(q, &node, ref, gateway.Conditions{Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
+		if err := f.trees.Check(q.ctx(), ref, gateway.Conditions{Lists: cond.Lists, Tokens: cond.Tokens}); err != nil {
 			return err
 		}
 	}
@@ -45,19 +45,6 @@ func (f *Face) propfind(q *request) error {
 		}
 	}
 	return f.list(v, &node, reach, noroot)
-}
-
-// check evaluates the conditions of a request that reads a node. What a
-// snapshot shows has neither locks nor a changing tag, so there any demand for
-// them is false.
-func (f *Face) check(q *request, node *gateway.Node, ref gateway.Ref, cond gateway.Conditions) error {
-	if !node.Past {
-		return f.trees.Check(q.ctx(), ref, cond)
-	}
-	if cond.Lists != nil {
-		return errs.New("dav.check", errs.Precondition, "", "a snapshot has no locks")
-	}
-	return nil
 }
 
 // finite refuses trees that are too large to list at once; clients fall back

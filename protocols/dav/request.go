@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
-
 	"entrepot/auth"
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
@@ -151,89 +149,4 @@ func (q *request) asSent() gateway.Ref {
 		ref.Object += "/"
 	}
 	return ref
-}
-
-// stat finds the node of ref; on a miss it tries the other Unicode forms of
-// the name, since macOS sends decomposed names for what others stored
-// composed. It returns the ref under which the node is stored.
-func (f *Face) stat(ctx context.Context, ref gateway.Ref, parts gateway.NodeParts) (gateway.Node, gateway.Ref, error) {
-	node, err := f.trees.Stat(ctx, ref, parts)
-	if errs.Of(err) != errs.NotFound {
-		return node, ref, err
-	}
-	for _, other := range otherForms(ref) {
-		if node, oerr := f.trees.Stat(ctx, other, parts); oerr == nil {
-			return node, other, nil
-		}
-	}
-	return node, ref, err
-}
-
-// resolve replaces the request's ref by the spelling that is stored, when the
-// name has several: its own, else that of its parent. A ref with one spelling
-// costs nothing.
-func (f *Face) resolve(ctx context.Context, ref gateway.Ref) gateway.Ref {
-	if len(otherForms(ref)) == 0 {
-		return ref
-	}
-	_, found, err := f.stat(ctx, ref, gateway.NodeParts{})
-	if errs.Of(err) != errs.NotFound {
-		return found
-	}
-	parent, leaf := splitLeaf(ref)
-	if len(otherForms(parent)) == 0 {
-		return ref
-	}
-	if _, found, err = f.stat(ctx, parent, gateway.NodeParts{}); err != nil {
-		return ref
-	}
-	return joinLeaf(found, leaf)
-}
-
-// otherForms returns the composed and the decomposed spelling of a ref where
-// they differ from it.
-func otherForms(ref gateway.Ref) []gateway.Ref {
-	if ascii(ref.Container) && ascii(ref.Object) {
-		return nil
-	}
-	var forms []gateway.Ref
-	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
-		other := gateway.Ref{Account: ref.Account, Container: form.String(ref.Container), Object: form.String(ref.Object)}
-		if other != ref {
-			forms = append(forms, other)
-		}
-	}
-	return forms
-}
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// splitLeaf cuts the last segment off a ref without a slash at its end.
-func splitLeaf(ref gateway.Ref) (parent gateway.Ref, leaf string) {
-	if ref.Object == "" {
-		return gateway.Ref{Account: ref.Account}, ref.Container
-	}
-	i := strings.LastIndexByte(ref.Object, '/')
-	parent = gateway.Ref{Account: ref.Account, Container: ref.Container, Object: ref.Object[:max(i, 0)]}
-	return parent, ref.Object[i+1:]
-}
-
-// joinLeaf undoes splitLeaf.
-func joinLeaf(parent gateway.Ref, leaf string) gateway.Ref {
-	switch {
-	case parent.Container == "":
-		parent.Container = leaf
-	case parent.Object == "":
-		parent.Object = leaf
-	default:
-		parent.Object += "/" + leaf
-	}
-	return parent
 }
