@@ -120,6 +120,9 @@ func (c *copying) run(ctx context.Context) (result PutResult, err error) {
 			}
 		}
 		tx.PutObject(&c.scope.container, c.row, o, o.Timestamp)
+		if c.from.scope.container.ID == c.scope.container.ID && !c.ontoItself() && c.from.ref.Version == "" {
+			tx.NoteCopy(&c.scope.container, c.from.obj.Name, o.Name)
+		}
 		if err := c.afterPut(tx, o); err != nil {
 			return err
 		}

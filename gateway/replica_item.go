@@ -131,14 +131,19 @@ const carryTries = 4
 // carry brings one name in step. errOnceMore: it keeps changing and is still
 // noted.
 func (r *replicator) carry(ctx context.Context, l *link, name string) error {
-	ctx = asReplicator(ctx, l.account)
+	return r.carryFrom(asReplicator(ctx, l.account), l, name, "", maxRenames)
+}
+
+// carryFrom is carry of a name whose content the replica may have under the
+// name from; hops is how many names further it may be looked for.
+func (r *replicator) carryFrom(ctx context.Context, l *link, name, from string, hops int) error {
 	for range carryTries {
 		c := &carrying{
 			put: put{
 				core: r.core, ref: Ref{Account: l.account, Container: l.replica.Name, Object: name}, p: auth.PrincipalOf(ctx),
 				now: r.now(), opt: &PutOptions{Size: -1, copied: true},
 			},
-			r: r, link: l,
+			r: r, link: l, hint: from, hops: hops,
 		}
 		if err := c.run(ctx); !errors.Is(err, errOnceMore) {
 			return err
@@ -159,7 +164,10 @@ type carrying struct {
 	source scope        // its container
 	data   []byte       // its content, where that lies in the engine
 	noted  bool         // the name is among those to be brought in step
-	bad    bool         // what the replica has is damaged
+	note   store.Pending
+	hint   string // a name under which the replica may have the content
+	hops   int    // see carryFrom
+	bad    bool   // what the replica has is damaged
 
 	// seen is the source's row that the work began with, if any: transactions
 	// read it again into from, and may run again.
@@ -175,6 +183,11 @@ func (c *carrying) run(ctx context.Context) error {
 		seen := c.from
 		c.seen = &seen
 	}
+	if !c.live {
+		if err := c.passOn(ctx); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !c.live && c.row == nil:
 		return c.settled(ctx)
@@ -184,6 +197,9 @@ func (c *carrying) run(ctx context.Context) error {
 		return c.settled(ctx)
 	case c.row != nil && !c.bad && sameContent(&c.row.Content, &c.from.Content):
 		return c.commit(ctx, c.row.Content, nil)
+	}
+	if done, err := c.refer(ctx); done || err != nil {
+		return err
 	}
 	return c.copyContent(ctx)
 }
@@ -226,7 +242,7 @@ func (c *carrying) readSource(v *store.View) error {
 		c.live = false
 	}
 	var err error
-	_, c.noted, err = v.PendingFor(c.link.pair.source, c.link.pair.store, c.ref.Object)
+	c.note, c.noted, err = v.PendingFor(c.link.pair.source, c.link.pair.store, c.ref.Object)
 	return err
 }
 
@@ -351,7 +367,10 @@ func (c *carrying) copyContent(ctx context.Context) error {
 		return err
 	}
 	made.SHA1 = c.from.Content.SHA1
-	err = c.commit(context.WithoutCancel(ctx), made, func(tx *store.Tx) { up.Attach(tx, made) })
+	err = c.commit(context.WithoutCancel(ctx), made, func(tx *store.Tx, _ *store.Content) error {
+		up.Attach(tx, made)
+		return nil
+	})
 	if err != nil && errs.ReasonOf(err) != errs.Unknown {
 		up.Discard(context.WithoutCancel(ctx))
 	}
@@ -359,11 +378,13 @@ func (c *carrying) copyContent(ctx context.Context) error {
 }
 
 // commit writes the replica's row with new content, or with attach nil with that
-// which it has, if both sides are what was read.
-func (c *carrying) commit(ctx context.Context, content store.Content, attach func(*store.Tx)) error {
+// which it has, if both sides are what was read. attach runs in the transaction
+// and may change the content; more are locks that it needs.
+func (c *carrying) commit(ctx context.Context, content store.Content, attach func(*store.Tx, *store.Content) error, more ...store.Guard) error {
 	at := c.scope
 	c.othersDepot, c.othersAccount = 0, 0
-	err := c.retryStronger(ctx, func(strong bool) []store.Guard { return c.guards(&at, strong) }, func(tx *store.Tx, strong bool) error {
+	locks := func(strong bool) []store.Guard { return append(c.guards(&at, strong), more...) }
+	err := c.retryStronger(ctx, locks, func(tx *store.Tx, strong bool) error {
 		if err := c.sourceAgain(tx); err != nil {
 			return err
 		}
@@ -382,8 +403,8 @@ func (c *carrying) commit(ctx context.Context, content store.Content, attach fun
 		o := c.object(content)
 		if attach == nil {
 			o.Content, o.Written = c.row.Content, c.row.Written
-		} else {
-			attach(tx)
+		} else if err := attach(tx, &o.Content); err != nil {
+			return err
 		}
 		c.dress(o)
 		tx.PutObject(&c.scope.container, c.row, o, o.Timestamp)

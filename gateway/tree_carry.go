@@ -143,6 +143,9 @@ func (w *transfer) copyObject(tx *store.Tx, s *scope, n *node, d *scope, src *st
 	}
 	w.setTimes(n, &o)
 	tx.PutObject(&d.container, nil, &o, w.now)
+	if s.container.ID == d.container.ID && w.past == nil {
+		tx.NoteCopy(&d.container, src.Name, name)
+	}
 	return nil
 }
 

@@ -35,8 +35,18 @@ type Pending struct {
 	Attempts int64  // that failed since then
 	Next     Stamp  // not before; 0: at once
 	Reason   string // of the last failure
+	// From and To say where content may lie already that would have to be
+	// copied: under the name From in the replica, and that To has there what
+	// the name has that is gone. Both are hints: what is there is compared.
+	From, To string
 	unknown  []byte
 }
+
+// Tags of a pending row for where content lies already.
+const (
+	tagPendingFrom = 54
+	tagPendingTo   = 55
+)
 
 func pendingRow(source uint64, store uint8, name string) []byte {
 	row := append(make([]byte, 0, 9+len(name)), u64(source)...)
@@ -48,11 +58,13 @@ func pendingKey(source uint64, store uint8, name string) kv.Key {
 }
 
 func (p *Pending) encode() []byte {
-	w := record.NewWriter(32 + len(p.Reason))
+	w := record.NewWriter(32 + len(p.Reason) + len(p.From) + len(p.To))
 	w.Int(1, int64(p.At))
 	w.Int(2, p.Attempts)
 	w.Int(3, int64(p.Next))
 	w.String(4, p.Reason)
+	w.String(tagPendingFrom, p.From)
+	w.String(tagPendingTo, p.To)
 	w.Raw(p.unknown)
 	return w.Finish()
 }
@@ -72,6 +84,10 @@ func decodePending(row, value []byte) (p Pending, err error) {
 			p.Next = Stamp(f.Int())
 		case 4:
 			p.Reason = f.String()
+		case tagPendingFrom:
+			p.From = f.String()
+		case tagPendingTo:
+			p.To = f.String()
 		default:
 			return false
 		}
@@ -223,6 +239,23 @@ func (tx *Tx) pending(c *Container, name string) {
 	for _, store := range c.Replicas {
 		tx.PutPending(&Pending{Source: c.ID, Store: store, Name: name, At: tx.at})
 		tx.changed = true
+	}
+}
+
+// NoteCopy notes that what container c has under the name to has the content of
+// what it has under from, so that replicas can refer to theirs. The caller wrote
+// to in the same transaction.
+func (tx *Tx) NoteCopy(c *Container, from, to string) {
+	for _, store := range c.Replicas {
+		tx.PutPending(&Pending{Source: c.ID, Store: store, Name: to, At: tx.at, From: from})
+	}
+}
+
+// noteMove notes that content has another name in container c.
+func (tx *Tx) noteMove(c *Container, from, to string) {
+	tx.NoteCopy(c, from, to)
+	for _, store := range c.Replicas {
+		tx.PutPending(&Pending{Source: c.ID, Store: store, Name: from, At: tx.at, To: to})
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRecordsOfReplicationComeBack(t *testing.T) {
-	p := Pending{Source: 7, Store: 2, Name: "a/b", At: 5, Attempts: 3, Next: 9, Reason: "why"}
+	p := Pending{Source: 7, Store: 2, Name: "a/b", At: 5, Attempts: 3, Next: 9, Reason: "why", From: "c", To: "d"}
 	if got, err := decodePending(pendingRow(7, 2, "a/b"), p.encode()); err != nil || !reflect.DeepEqual(got, p) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -57,7 +57,7 @@ func TestLocksOfReplicationAreThoseOfTheSource(t *testing.T) {
 }
 
 func FuzzDecodeReplication(f *testing.F) {
-	f.Add(pendingRow(1, 2, "a"), (&Pending{At: 1, Reason: "r"}).encode())
+	f.Add(pendingRow(1, 2, "a"), (&Pending{At: 1, Reason: "r", From: "b", To: "c"}).encode())
 	f.Add(replicaKey(1, 2).Row, (&Replica{Container: 3, Marker: "m"}).encode())
 	f.Add([]byte{}, []byte{1})
 	f.Fuzz(func(t *testing.T, row, value []byte) {

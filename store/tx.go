@@ -208,6 +208,9 @@ func (tx *Tx) MoveRow(c, d *Container, old, o *Object, now Stamp) {
 	tx.leaveMarker(c, old.Name, old.Timestamp.After(now))
 	o.Born = d.Epoch
 	tx.PutObject(d, nil, o, now)
+	if c.ID == d.ID && len(c.Replicas) > 0 && o.Content.Size > 0 {
+		tx.noteMove(c, old.Name, o.Name)
+	}
 }
 
 // MoveProps renames the dead properties of a path, or with one false of
