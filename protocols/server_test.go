@@ -135,15 +135,21 @@ func TestReadyAsksTheProgram(t *testing.T) {
 	}
 }
 
-func TestHTTP2IsServedOverTLSOnly(t *testing.T) {
-	f, _ := newFront(t, protocols.Config{}, protocols.Mount{Name: "one", Face: face{"one",
-		func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }}})
+// certificates are what a test serves TLS with, and what its clients trust.
+func certificates() (server *tls.Config, roots *x509.CertPool) {
 	made := httptest.NewUnstartedServer(nil)
 	made.StartTLS() // for its certificate
 	made.Close()
-	roots := x509.NewCertPool()
+	roots = x509.NewCertPool()
 	roots.AddCert(made.Certificate())
-	addr, _ := start(t, f, &tls.Config{Certificates: made.TLS.Certificates})
+	return &tls.Config{Certificates: made.TLS.Certificates}, roots
+}
+
+func TestHTTP2IsServedOverTLSOnly(t *testing.T) {
+	f, _ := newFront(t, protocols.Config{}, protocols.Mount{Name: "one", Face: face{"one",
+		func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }}})
+	server, roots := certificates()
+	addr, _ := start(t, f, server)
 	client := http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true,
 	}}

@@ -22,8 +22,14 @@ func exchange(t *testing.T, addr, sent string) (statuses []int, closed bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return converse(t, conn, sent, 2*time.Second)
+}
+
+// converse is exchange on a connection that is there; it closes it.
+func converse(t *testing.T, conn net.Conn, sent string, patience time.Duration) (statuses []int, closed bool) {
+	t.Helper()
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _, _ = io.WriteString(conn, sent) }() // the server may close first
