@@ -50,7 +50,12 @@ func (s *server) cadaver(t *testing.T, path, session string) string {
 	if err := os.WriteFile(filepath.Join(home, ".netrc"), []byte(netrc), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return command{dir: home, env: []string{"HOME=" + home}, stdin: session, args: []string{"cadaver", s.url + path}}.must(t)
+	args := []string{"cadaver", s.url + path}
+	if strings.HasPrefix(s.url, "https:") {
+		// It shows certificates to people only: at a terminal.
+		args = []string{"script", "-q", "-e", "-c", strings.Join(args, " "), "/dev/null"}
+	}
+	return command{dir: home, env: []string{"HOME=" + home, "TERM=dumb"}, stdin: session, args: args}.must(t)
 }
 
 func TestCadaverSession(t *testing.T) {

@@ -5,6 +5,7 @@ package clients_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -49,9 +50,13 @@ func (s *server) davfs(t *testing.T, path string) (dir string, unmount func()) {
 	secrets, conf := filepath.Join(home, "secrets"), filepath.Join(home, "davfs2.conf")
 	// The buffer is larger than the default of 16 KiB, with which kernels since
 	// 6.15 cannot read directories.
+	settings := fmt.Sprintf("secrets %s\nbuf_size 64\nuse_locks 1\ndelay_upload 0\n", secrets)
+	if s.ca != "" {
+		settings += "trust_ca_cert " + s.ca + "\n"
+	}
 	for name, text := range map[string]string{
 		secrets: fmt.Sprintf("%s%s %s \"%s\"\n", s.url, path, admin.user, admin.password),
-		conf:    fmt.Sprintf("secrets %s\nbuf_size 64\nuse_locks 1\ndelay_upload 0\n", secrets),
+		conf:    settings,
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -285,6 +290,32 @@ func TestE2EDavfs2LocksOpenFile(t *testing.T) {
 		t.Errorf("after the unmount the file holds %q", got.body)
 	}
 	s.expect(201, login{}, "PUT", "/v1/AUTH_admin/box/a", "other", s.token(admin))
+}
+
+// Both over TLS, with an authority that only they are told of.
+func TestE2EDrivesOverTLS(t *testing.T) {
+	t.Parallel()
+	s := startTLS(t)
+	dir, files := makeTree(t)
+	for name, mount := range map[string]func(*testing.T) (string, func()){
+		"davfs2": func(t *testing.T) (string, func()) { return s.davfs(t, "/dav/box/") },
+		"rclone": s.rcloneMount,
+	} {
+		t.Run(name, func(t *testing.T) {
+			drive, unmount := mount(t)
+			command{args: []string{"cp", "-r", dir, filepath.Join(drive, name)}}.must(t)
+			if err := os.Rename(filepath.Join(drive, name, "big.bin"), filepath.Join(drive, name, "a", "big ü.bin")); err != nil {
+				t.Error(err)
+			}
+			unmount()
+			want := maps.Clone(files)
+			want["a/big ü.bin"] = want["big.bin"]
+			delete(want, "big.bin")
+			back := t.TempDir()
+			s.swiftRemote(t).must("copy", "gate:box/"+name, back)
+			sameTree(t, back, want)
+		})
+	}
 }
 
 func TestE2ERcloneMountCarriesGitRepository(t *testing.T) {

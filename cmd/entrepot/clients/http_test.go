@@ -42,7 +42,7 @@ func (s *server) send(as login, method, path string, body io.Reader, headers ...
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := s.client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}

@@ -12,6 +12,7 @@ import (
 type rclone struct {
 	t      *testing.T
 	config string
+	ca     string // file with the authority to trust; "": the system's
 }
 
 // newRclone writes a configuration for one remote of the kind given by its
@@ -23,11 +24,15 @@ func newRclone(t *testing.T, options ...string) *rclone {
 	if err := os.WriteFile(path, []byte("[gate]\n"+strings.Join(options, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &rclone{t, path}
+	return &rclone{t: t, config: path}
 }
 
 func (r *rclone) command(args ...string) command {
-	return command{args: append([]string{"rclone", "--config", r.config, "--retries", "1", "--low-level-retries", "1"}, args...)}
+	own := []string{"rclone", "--config", r.config, "--retries", "1", "--low-level-retries", "1"}
+	if r.ca != "" {
+		own = append(own, "--ca-cert", r.ca)
+	}
+	return command{args: append(own, args...)}
 }
 
 func (r *rclone) must(args ...string) string {
@@ -36,13 +41,17 @@ func (r *rclone) must(args ...string) string {
 }
 
 func (s *server) swiftRemote(t *testing.T) *rclone {
-	return newRclone(t, "type = swift", "auth = "+s.url+"/auth/v1.0", "user = admin", "key = "+adminPassword, "auth_version = 1")
+	r := newRclone(t, "type = swift", "auth = "+s.url+"/auth/v1.0", "user = admin", "key = "+adminPassword, "auth_version = 1")
+	r.ca = s.ca
+	return r
 }
 
 func (s *server) davRemote(t *testing.T, vendor string) *rclone {
 	need(t, "rclone", "rclone")
 	hidden := strings.TrimSpace(command{args: []string{"rclone", "obscure", adminPassword}}.must(t))
-	return newRclone(t, "type = webdav", "url = "+s.url+"/dav", "vendor = "+vendor, "user = admin", "pass = "+hidden)
+	r := newRclone(t, "type = webdav", "url = "+s.url+"/dav", "vendor = "+vendor, "user = admin", "pass = "+hidden)
+	r.ca = s.ca
+	return r
 }
 
 // remoteCase says what a remote is able to.

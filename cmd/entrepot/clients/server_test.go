@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,9 @@ type server struct {
 	url  string // http://127.0.0.1:PORT
 	data string
 
+	client *http.Client // what expect asks with
+	ca     string       // file with the authority of its certificate; "": no TLS
+
 	cmd    *exec.Cmd
 	logs   *log
 	exited chan struct{} // closed when the process has ended and err is set
@@ -56,7 +60,7 @@ func start(t *testing.T, set setting) *server {
 	if set.data == "" {
 		set.data = filepath.Join(t.TempDir(), "data")
 	}
-	s := &server{t: t, data: set.data, logs: &log{}, exited: make(chan struct{})}
+	s := &server{t: t, data: set.data, client: http.DefaultClient, logs: &log{}, exited: make(chan struct{})}
 	argv := append(append([]string{}, set.wrap...), binary, "serve", "--data", set.data, "--listen", "127.0.0.1:0")
 	argv = append(argv, set.args...)
 	s.cmd = exec.Command(argv[0], argv[1:]...)
