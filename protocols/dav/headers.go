@@ -89,11 +89,12 @@ func parseTimeout(values []string) time.Duration {
 }
 
 // parseLockToken reads a Lock-Token header: one coded URL (RFC 4918 section
-// 10.5).
+// 10.5). The brackets may be missing: the npm package webdav sends the token as
+// it stands in the body of the LOCK's answer.
 func parseLockToken(value string) (string, error) {
-	token, ok := strings.CutPrefix(strings.TrimSpace(value), "<")
+	token, opened := strings.CutPrefix(strings.TrimSpace(value), "<")
 	token, closed := strings.CutSuffix(token, ">")
-	if !ok || !closed || token == "" || strings.ContainsAny(token, "<> \t") {
+	if opened != closed || !opened && !strings.Contains(token, ":") || token == "" || strings.ContainsAny(token, "<> \t") {
 		return "", badHeader("the Lock-Token header is not a URL in angle brackets")
 	}
 	return token, nil

@@ -61,10 +61,12 @@ func TestParseOverwrite(t *testing.T) {
 }
 
 func TestParseLockToken(t *testing.T) {
-	if got, err := parseLockToken(" <opaquelocktoken:1> "); err != nil || got != "opaquelocktoken:1" {
-		t.Errorf("got %q, %v", got, err)
+	for _, value := range []string{" <opaquelocktoken:1> ", "opaquelocktoken:1"} {
+		if got, err := parseLockToken(value); err != nil || got != "opaquelocktoken:1" {
+			t.Errorf("parseLockToken(%q): %q, %v", value, got, err)
+		}
 	}
-	for _, value := range []string{"", "opaquelocktoken:1", "<>", "<a", "a>", "<a><b>", "<a b>"} {
+	for _, value := range []string{"", "token", "<>", "<a", "<a:b", "a:b>", "a>", "<a><b>", "<a b>", "a:b c:d", "a:b,<c:d>"} {
 		if _, err := parseLockToken(value); errs.Of(err) != errs.Invalid {
 			t.Errorf("parseLockToken(%q): %v", value, err)
 		}

@@ -35,6 +35,11 @@ func (s *server) send(as login, method, path string, body io.Reader, headers ...
 	if err != nil {
 		return answer{}, err
 	}
+	return s.do(as, r, headers...)
+}
+
+// do is send for a request that is made already.
+func (s *server) do(as login, r *http.Request, headers ...string) (answer, error) {
 	if as.user != "" {
 		r.SetBasicAuth(as.user, as.password)
 	}
