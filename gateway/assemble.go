@@ -339,7 +339,7 @@ func (a *assembly) take(tx *store.Tx, content *store.Content) error {
 		parts[i] = tx.TakeContent(&s.container, &pieces[i], a.now)
 	}
 	tx.DeleteObject(&s.container, &marker, a.now)
-	if err := a.forgetTree(tx, s.container.ID, a.folder.Object); err != nil {
+	if err := a.forgetTree(tx, &s.container, a.folder.Object); err != nil {
 		return err
 	}
 	*content, err = tx.PutParts(parts, a.digest.Digests(), a.now)

@@ -318,11 +318,11 @@ func (c *core) removeChunked(tx *store.Tx, p auth.Principal, s *scope, n *node, 
 	c.auditDeleted(tx, p, s.container.ID, rows, now)
 	for i := range rows {
 		tx.DeleteObject(&s.container, &rows[i], now)
-		if err := tx.DeleteProps(s.container.ID, rows[i].Name); err != nil {
+		if err := tx.DeleteProps(&s.container, rows[i].Name); err != nil {
 			return err
 		}
 	}
-	return c.forgetPath(tx, s.container.ID, n.path)
+	return c.forgetPath(tx, &s.container, n.path)
 }
 
 // replaceChunked makes place for a plain file that a drive puts where a

@@ -215,7 +215,7 @@ func (w *transfer) chunksOf(tx *store.Tx, s *scope, n *node) ([]store.Object, er
 	if w.past == nil {
 		return w.chunkRows(&tx.View, s.container.ID, n)
 	}
-	list, err := w.pastRecords(tx, s, n.path+chunkSuffix, maxChunks+2)
+	list, _, err := w.pastRecords(tx, s, n.path+chunkSuffix, maxChunks+2)
 	return n.parts(list), err
 }
 
@@ -243,7 +243,7 @@ func (w *transfer) clearChunks(tx *store.Tx, n *node, d *scope, target string, r
 			}
 		}
 		tx.DeleteObject(&d.container, &there[i], w.now)
-		if err := w.forgetPath(tx, d.container.ID, there[i].Name); err != nil {
+		if err := w.forgetPath(tx, &d.container, there[i].Name); err != nil {
 			return err
 		}
 	}

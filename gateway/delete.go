@@ -62,11 +62,11 @@ func (o *Objects) DeleteMarked(ctx context.Context, ref Ref, opt DeleteOptions) 
 }
 
 // forgetPath drops the dead properties and the locks of a removed object.
-func (c *core) forgetPath(tx *store.Tx, id uint64, path string) error {
-	if err := tx.DeleteProps(id, path); err != nil {
+func (c *core) forgetPath(tx *store.Tx, in *store.Container, path string) error {
+	if err := tx.DeleteProps(in, path); err != nil {
 		return err
 	}
-	locks, err := tx.LocksAt(id, path)
+	locks, err := tx.LocksAt(in.ID, path)
 	for i := range locks {
 		tx.DeleteLock(&locks[i])
 	}

@@ -329,7 +329,7 @@ func (c *carrying) remove(ctx context.Context) error {
 		}
 		tx.DeleteObject(&bare, c.row, gone.Timestamp)
 		tx.AddJournal(c.journal("delete", c.p, bare.ID, &gone))
-		return c.forgetPath(tx, bare.ID, c.ref.Object)
+		return c.forgetPath(tx, &bare, c.ref.Object)
 	})
 	if err == nil {
 		c.r.stats.removed.Add(1)

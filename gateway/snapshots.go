@@ -349,9 +349,9 @@ func (n *Snapshots) clone(ctx context.Context, ref Ref, name string, to Ref, c c
 		if err != nil {
 			return err
 		}
-		var list []store.Object
+		var past shown
 		if c.whole {
-			if list, err = n.shown(tx, &s, name); err != nil {
+			if past, err = n.shown(tx, &s, name); err != nil {
 				return err
 			}
 		}
@@ -362,29 +362,36 @@ func (n *Snapshots) clone(ctx context.Context, ref Ref, name string, to Ref, c c
 		if err != nil {
 			return err
 		}
-		if c.also != nil {
-			if err := c.also(tx, &s, id, len(list), now); err != nil {
+		if c.whole {
+			if err := n.cloneProps(tx, &s, &d, &past, "", ""); err != nil {
 				return err
 			}
 		}
-		return n.restore(tx, &s, &d, list, strong, now)
+		if c.also != nil {
+			if err := c.also(tx, &s, id, len(past.objects), now); err != nil {
+				return err
+			}
+		}
+		return n.restore(tx, &s, &d, past.objects, strong, now)
 	})
 }
 
 // shown lists everything that a snapshot shows.
-func (n *Snapshots) shown(tx *store.Tx, s *scope, name string) ([]store.Object, error) {
+func (n *Snapshots) shown(tx *store.Tx, s *scope, name string) (past shown, err error) {
 	snap, found, err := tx.Snapshot(s.container.ID, name)
 	if err != nil {
-		return nil, err
+		return past, err
 	}
 	if !found {
-		return nil, errNoSnapshot
+		return past, errNoSnapshot
 	}
 	list, err := tx.RecordsAt(s.container.ID, snap.Epoch, "", "", n.cfg.MaxTree+1)
 	if err == nil && len(list) > n.cfg.MaxTree {
 		err = errs.New("snapshots", errs.Forbidden, errs.TooMany, "The snapshot has too many objects for one step.")
 	}
-	return list, err
+	past.epoch = snap.Epoch
+	past.objects, past.gone = alive(list, snap.Created, false)
+	return past, err
 }
 
 // restore writes objects of a snapshot of s into the container of d.
@@ -418,9 +425,9 @@ func (n *Snapshots) restore(tx *store.Tx, s, d *scope, list []store.Object, stro
 }
 
 // Rollback makes a container hold again what a snapshot shows: objects that
-// differ are replaced, those made since are deleted. Other snapshots stay as
-// they are. It is one step: Forbidden with TooMany above Config.MaxTree
-// objects. WebDAV locks end with the objects that they protect.
+// differ are replaced, those made since are deleted, and dead properties are
+// those of then. Other snapshots stay as they are. It is one step: Forbidden
+// with TooMany above Config.MaxTree objects, or four times as many properties. WebDAV locks end with the objects that they protect.
 func (n *Snapshots) Rollback(ctx context.Context, ref Ref, name string) error {
 	p, now := auth.PrincipalOf(ctx), n.now()
 	at, err := n.owned(ctx, p, ref)
@@ -437,15 +444,18 @@ func (n *Snapshots) Rollback(ctx context.Context, ref Ref, name string) error {
 		if err := s.notReplica(); err != nil {
 			return err
 		}
-		list, err := n.shown(tx, &s, name)
+		past, err := n.shown(tx, &s, name)
 		if err != nil {
 			return err
 		}
-		differ, err := n.removeNewer(tx, &s, list, now)
+		differ, err := n.removeNewer(tx, &s, past.objects, now)
 		if err != nil {
 			return err
 		}
 		tx.AddJournal(n.journal("rollback", p, s.container.ID, &store.Object{Name: name, Timestamp: now}))
+		if err := n.restoreProps(tx, &s, &past); err != nil {
+			return err
+		}
 		return n.restore(tx, &s, &s, differ, strong, now)
 	})
 }
@@ -477,7 +487,7 @@ func (n *Snapshots) removeNewer(tx *store.Tx, s *scope, list []store.Object, now
 			continue
 		}
 		tx.DeleteObject(&s.container, &o, now)
-		if err := n.forgetPath(tx, s.container.ID, o.Name); err != nil {
+		if err := n.forgetPath(tx, &s.container, o.Name); err != nil {
 			return nil, err
 		}
 	}

@@ -90,11 +90,24 @@ func (s *Spaces) restoreObjects(tx *store.Tx, r *store.Restoration, from, to *sc
 	if err != nil {
 		return false, err
 	}
-	if err := (&Snapshots{s.core}).restore(tx, from, to, list, strong, now); err != nil {
+	more = len(list) == page
+	past := shown{epoch: snap.Epoch}
+	past.objects, past.gone = alive(list, snap.Created, more)
+	if err := (&Snapshots{s.core}).restore(tx, from, to, past.objects, strong, now); err != nil {
 		return false, err
 	}
-	r.State, r.Done = store.RestoreRunning, r.Done+int64(len(list))
-	if more = len(list) == page; more {
+	behind, end := "", ""
+	if r.Marker != "" {
+		behind = r.Marker + "\x01" // its own properties went with the page before
+	}
+	if more {
+		end = list[len(list)-1].Name + "\x01"
+	}
+	if err := (&Snapshots{s.core}).cloneProps(tx, from, to, &past, behind, end); err != nil {
+		return false, err
+	}
+	r.State, r.Done = store.RestoreRunning, r.Done+int64(len(past.objects))
+	if more {
 		r.Marker = list[len(list)-1].Name
 	} else {
 		r.State, r.Ended, r.Marker = store.RestoreComplete, now, ""

@@ -27,7 +27,7 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		w.setTimes(n, &o)
 		tx.MoveRow(&s.container, &d.container, &objects[i], &o, w.now)
 	}
-	return tx.MoveProps(s.container.ID, n.path, d.container.ID, target, n.kind == NodeFile)
+	return tx.MoveProps(&s.container, n.path, &d.container, target, n.kind == NodeFile)
 }
 
 // joins tells whether the chunks of a file are carried with their manifest.
@@ -90,7 +90,7 @@ func (w *transfer) moveTwin(tx *store.Tx, s *scope, n *node, d *scope, target st
 	tx.MarkClash(d.container.ID)
 	o := w.carriedRow(s, n, d, n.twin, name)
 	tx.MoveRow(&s.container, &d.container, n.twin, &o, w.now)
-	return tx.MoveProps(s.container.ID, n.twin.Name, d.container.ID, name, true)
+	return tx.MoveProps(&s.container, n.twin.Name, &d.container, name, true)
 }
 
 // checkLengths makes sure that no name grows beyond the limit.
@@ -175,38 +175,33 @@ func (w *transfer) copyFolder(tx *store.Tx, s *scope, n *node, d *scope, target 
 	return w.copyProps(tx, s, &node{kind: NodeFile, path: n.path}, d, target)
 }
 
-// copyProps copies the dead properties of the source and of all below it. Of
-// the past none are kept.
+// copyProps copies the dead properties of the source and of all below it.
 func (w *transfer) copyProps(tx *store.Tx, s *scope, n *node, d *scope, target string) error {
-	if w.past != nil {
-		return nil
-	}
 	if n.kind == NodeFile {
-		props, err := tx.Props(s.container.ID, n.path)
+		props, err := w.propsOf(tx, s, n.path)
 		if err != nil {
 			return err
 		}
-		return putProps(tx, d.container.ID, target, props)
+		return putProps(tx, &d.container, target, props)
 	}
-	to := ""
-	if n.path != "" {
-		to = n.path[:len(n.path)-1] + "0" // the byte behind the slash
-	}
-	list, err := tx.PropsBetween(s.container.ID, n.path, to)
+	list, err := w.propsBelow(tx, s, n.path)
 	if err != nil {
 		return err
 	}
 	for _, p := range list {
-		if err := putProps(tx, d.container.ID, target+p.Path[len(n.path):], p.Props); err != nil {
+		if w.gone[p.Path] {
+			continue
+		}
+		if err := putProps(tx, &d.container, target+p.Path[len(n.path):], p.Props); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putProps(tx *store.Tx, id uint64, path string, props []store.DeadProp) error {
+func putProps(tx *store.Tx, in *store.Container, path string, props []store.DeadProp) error {
 	for _, p := range props {
-		if err := tx.PutProp(id, path, p); err != nil {
+		if err := tx.PutProp(in, path, p); err != nil {
 			return err
 		}
 	}

@@ -106,7 +106,7 @@ func (c *core) putMarker(tx *store.Tx, p auth.Principal, s *scope, path string, 
 	if found {
 		old = &row
 		marker.Timestamp = row.Timestamp.After(now)
-		if err := tx.DeleteProps(s.container.ID, path); err != nil {
+		if err := tx.DeleteProps(&s.container, path); err != nil {
 			return nil, err
 		}
 	}
@@ -156,7 +156,7 @@ func (t *Trees) newContainer(ctx context.Context, ref Ref, changes []PropChange)
 		if err := t.create(tx, p, ref, id, depot, ContainerChange{}, now); err != nil {
 			return err
 		}
-		return applyProps(tx, id, "", changes)
+		return applyProps(tx, &store.Container{ID: id}, "", changes) // it has no past
 	})
 }
 
@@ -314,7 +314,7 @@ func (c *core) removeNode(tx *store.Tx, p auth.Principal, s *scope, n *node, now
 	}
 	if n.kind == NodeFile {
 		tx.DeleteObject(&s.container, n.file, now)
-		return 1, false, c.forgetPath(tx, id, n.path)
+		return 1, false, c.forgetPath(tx, &s.container, n.path)
 	}
 	list, err := tx.Records(id, store.Query{Prefix: n.path, Limit: c.cfg.MaxTree + 1, Reverse: true})
 	if err != nil {
@@ -331,7 +331,7 @@ func (c *core) removeNode(tx *store.Tx, p auth.Principal, s *scope, n *node, now
 	for i := range list {
 		tx.DeleteObject(&s.container, &list[i], now)
 		if left {
-			if err := tx.DeleteProps(id, list[i].Name); err != nil {
+			if err := tx.DeleteProps(&s.container, list[i].Name); err != nil {
 				return 0, false, err
 			}
 		}
@@ -341,19 +341,19 @@ func (c *core) removeNode(tx *store.Tx, p auth.Principal, s *scope, n *node, now
 	}
 	if n.twin != nil {
 		tx.DeleteObject(&s.container, n.twin, now)
-		if err := c.forgetPath(tx, id, n.twin.Name); err != nil {
+		if err := c.forgetPath(tx, &s.container, n.twin.Name); err != nil {
 			return 0, false, err
 		}
 	}
-	return entries, false, c.forgetTree(tx, id, n.path)
+	return entries, false, c.forgetTree(tx, &s.container, n.path)
 }
 
 // forgetTree drops the dead properties and locks at and below a folder.
-func (c *core) forgetTree(tx *store.Tx, id uint64, path string) error {
-	if err := tx.DeletePropsBelow(id, path); err != nil {
+func (c *core) forgetTree(tx *store.Tx, in *store.Container, path string) error {
+	if err := tx.DeletePropsBelow(in, path); err != nil {
 		return err
 	}
-	return c.dropLocks(tx, id, path)
+	return c.dropLocks(tx, in.ID, path)
 }
 
 func (c *core) dropLocks(tx *store.Tx, id uint64, path string) error {

@@ -127,7 +127,7 @@ func (t *Trees) emptyFile(tx *store.Tx, p auth.Principal, s *scope, ref Ref, con
 		old = &row
 		o.Written = row.Timestamp.After(now)
 		o.Timestamp = o.Written
-		if err := tx.DeleteProps(s.container.ID, ref.Object); err != nil {
+		if err := tx.DeleteProps(&s.container, ref.Object); err != nil {
 			return err
 		}
 	}

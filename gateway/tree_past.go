@@ -13,8 +13,8 @@ import (
 // The drive's view of snapshots: below ".zfs/snapshot/NAME" of a container
 // hangs what the snapshot shows. The names are not listed with the container's
 // members. Nothing there can be changed: names.Object refuses the first
-// element to every writer, on every door. Dead properties and locks belong to
-// the present and do not appear.
+// element to every writer, on every door. Dead properties are shown as they
+// were; locks belong to the present and do not appear.
 
 // pastRows are the objects that a snapshot of a container shows.
 type pastRows struct {
@@ -42,6 +42,13 @@ func (r pastRows) below(prefix string) (bool, error) {
 func (r pastRows) object(name string) (store.Object, bool, error) {
 	o, found, err := r.v.ObjectAt(r.id, name, r.snap.Epoch)
 	return o, found && !o.Expired(r.snap.Created), err
+}
+
+func (r pastRows) props(folder, from, to string, deep bool) ([]store.PathProps, error) {
+	if deep {
+		return r.v.PropsBetweenAt(r.id, r.snap.Epoch, from, to)
+	}
+	return r.v.MemberPropsAt(r.id, r.snap.Epoch, folder, from, to)
 }
 
 // lookup finds the node at a path inside the snapshot.
@@ -113,7 +120,7 @@ func (c *core) nodeAt(v *store.View, p auth.Principal, ref Ref, at names.Snapsho
 }
 
 // statPast is Stat below ".zfs".
-func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (out Node, err error) {
+func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath, parts NodeParts) (out Node, err error) {
 	if err := checkPast(ref, at); err != nil {
 		return Node{}, err
 	}
@@ -130,11 +137,19 @@ func (t *Trees) statPast(ctx context.Context, ref Ref, at names.SnapshotPath) (o
 		}
 		if n.kind == NodeContainer {
 			out = t.pastFolder(&s, at, rows.snap.Created)
+		} else {
+			out = Node{}
+			t.describe(&out, &s, &n, nil)
+			if _, err = t.reveal(v, p, &s, &past{rows.id, rows.snap}, &n, &out, t.now()); err != nil {
+				return err
+			}
+			out.inSnapshot(at.Base())
+		}
+		if !parts.Props {
 			return nil
 		}
-		t.describe(&out, &s, &n, nil)
-		_, err = t.reveal(v, p, &s, &past{rows.id, rows.snap}, &n, &out, t.now())
-		out.inSnapshot(at.Base())
+		props, err := v.PropsAt(rows.id, rows.snap.Epoch, n.path)
+		out.Props = fromProps(props)
 		return err
 	})
 	return out, err
@@ -306,26 +321,6 @@ func (w *transfer) readSource(v *store.View) (scope, node, error) {
 	}
 	s, _, n, err := w.nodeAt(v, w.p, w.src, *w.past)
 	return s, n, err
-}
-
-// below lists the objects of a source folder.
-func (w *transfer) below(tx *store.Tx, s *scope, path string) ([]store.Object, error) {
-	if w.past == nil {
-		return tx.Records(s.container.ID, store.Query{Prefix: path, Limit: w.cfg.MaxTree + 1})
-	}
-	return w.pastRecords(tx, s, path, w.cfg.MaxTree+1)
-}
-
-// pastRecords lists what the snapshot of the source shows below a prefix.
-func (w *transfer) pastRecords(tx *store.Tx, s *scope, prefix string, limit int) ([]store.Object, error) {
-	snap, found, err := tx.Snapshot(s.container.ID, w.past.Name)
-	if err == nil && !found {
-		err = errNoSnapshot
-	}
-	if err != nil {
-		return nil, err
-	}
-	return tx.RecordsAt(s.container.ID, snap.Epoch, prefix, "", limit)
 }
 
 // share makes a copy refer to the content of its source.

@@ -97,15 +97,15 @@ func hasNUL(s string) bool {
 
 // applyProps carries out the changes in order and judges the outcome. What is
 // too much altogether is too much because of the last property that was set.
-func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) error {
+func applyProps(tx *store.Tx, in *store.Container, path string, changes []PropChange) error {
 	last := &PropError{}
 	for _, c := range changes {
 		var err error
 		if c.Remove {
-			err = tx.DeleteProp(id, path, c.Prop.Space, c.Prop.Name)
+			err = tx.DeleteProp(in, path, c.Prop.Space, c.Prop.Name)
 		} else {
 			last = &PropError{Space: c.Prop.Space, Name: c.Prop.Name}
-			err = tx.PutProp(id, path, store.DeadProp{
+			err = tx.PutProp(in, path, store.DeadProp{
 				Space: c.Prop.Space, Name: c.Prop.Name, Lang: c.Prop.Lang, Value: c.Prop.Value,
 			})
 		}
@@ -113,7 +113,7 @@ func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) erro
 			return err
 		}
 	}
-	props, err := tx.Props(id, path)
+	props, err := tx.Props(in.ID, path)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func applyProps(tx *store.Tx, id uint64, path string, changes []PropChange) erro
 // applyPatch carries out a patch on a node whose object, if it needs one, is
 // there.
 func (c *core) applyPatch(tx *store.Tx, p auth.Principal, s *scope, n *node, patch *PropPatch, now store.Stamp) error {
-	if err := applyProps(tx, s.container.ID, n.path, patch.Changes); err != nil {
+	if err := applyProps(tx, &s.container, n.path, patch.Changes); err != nil {
 		return err
 	}
 	o := n.file

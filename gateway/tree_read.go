@@ -51,7 +51,7 @@ var notOnDrive = errs.New("trees", errs.NotFound, errs.NoObject, "")
 // name, the folder is found.
 func (t *Trees) Stat(ctx context.Context, ref Ref, parts NodeParts) (Node, error) {
 	if at, ok := names.InSnapshots(ref.Object); ok {
-		return t.statPast(ctx, ref, at)
+		return t.statPast(ctx, ref, at, parts)
 	}
 	if err := checkDriveRef(ref); err != nil {
 		return Node{}, err

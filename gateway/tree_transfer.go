@@ -41,6 +41,7 @@ type transfer struct {
 
 	// past is the source's place where that is a snapshot.
 	past *names.SnapshotPath
+	gone map[string]bool // of the last run: what a copy leaves out, see alive
 
 	rewrites rewrites // manifests of chunks that get another text
 }
@@ -379,7 +380,7 @@ func (w *transfer) clearExpired(tx *store.Tx, d *scope, strong bool) error {
 	}
 	for i := range rows {
 		tx.DeleteObject(&d.container, &rows[i], w.now)
-		if err := tx.DeleteProps(d.container.ID, rows[i].Name); err != nil {
+		if err := tx.DeleteProps(&d.container, rows[i].Name); err != nil {
 			return err
 		}
 	}
@@ -426,9 +427,6 @@ func (w *transfer) carry(tx *store.Tx, s *scope, n *node, d *scope, strong bool)
 	default:
 		if objects, err = w.below(tx, s, n.path); err != nil {
 			return err
-		}
-		if len(objects) > w.cfg.MaxTree {
-			return tooMany()
 		}
 		if target == "" {
 			if objects, err = w.leaveMarker(tx, s, n, objects); err != nil {

@@ -47,6 +47,9 @@ type rows interface {
 	// below tells whether a name begins with prefix.
 	below(prefix string) (bool, error)
 	object(name string) (o store.Object, found bool, err error)
+	// props reads the dead properties of paths from one to another: of the
+	// members of a folder, or with deep of all below it.
+	props(folder, from, to string, deep bool) ([]store.PathProps, error)
 }
 
 // liveRows are the objects of a container.
@@ -69,6 +72,13 @@ func (r liveRows) below(prefix string) (bool, error) { return r.v.HasPrefix(r.id
 func (r liveRows) object(name string) (store.Object, bool, error) {
 	o, found, err := r.v.Object(r.id, name)
 	return o, found && !o.Expired(r.now), err
+}
+
+func (r liveRows) props(folder, from, to string, deep bool) ([]store.PathProps, error) {
+	if deep {
+		return r.v.PropsBetween(r.id, from, to)
+	}
+	return r.v.MemberProps(r.id, folder, from, to)
 }
 
 // memory is where the nodes of a page are put.
@@ -255,9 +265,9 @@ func (w *walk) add(n *node) error {
 }
 
 // addParts adds dead properties and locks to the page's nodes, from one scan
-// of each along the page's range of names.
+// of each along the page's range of names. The past has no locks.
 func (w *walk) addParts() error {
-	if len(w.nodes) == 0 || w.past {
+	if len(w.nodes) == 0 {
 		return nil
 	}
 	if w.opt.Parts.Props {
@@ -265,34 +275,37 @@ func (w *walk) addParts() error {
 			return err
 		}
 	}
-	if w.opt.Parts.Locks && w.locks != 0 {
+	if w.opt.Parts.Locks && w.locks != 0 && !w.past {
 		return w.addLocks()
 	}
 	return nil
 }
 
-// end is the first name behind the page, "" for the folder's end.
-func (w *walk) end() string {
-	if w.next == "" {
-		return ""
+// span is where the paths of the page's nodes lie: from one (inclusive) to
+// another (exclusive; "" for the folder's end). A node may have another path
+// than the name that it was found by: a folder's marker without its slash, a
+// file in chunks.
+func (w *walk) span() (from, to string) {
+	from, to = w.first, w.next
+	for i := range w.nodes {
+		path := w.path(i)
+		from, to = min(from, path), max(to, path)
 	}
-	return w.next + "\x01"
+	if w.next == "" {
+		return from, ""
+	}
+	return from, to + "\x01"
 }
 
+// path is the path of a node of the page inside what is listed.
+func (w *walk) path(i int) string { return strings.TrimPrefix(w.nodes[i].Ref.Object, w.base) }
+
 func (w *walk) addProps() error {
-	read := func() ([]store.PathProps, error) {
-		return w.v.MemberProps(w.s.container.ID, w.prefix, w.first, w.end())
+	from, to := w.span()
+	if to == "" && w.opt.Recursive {
+		to = behind(w.prefix)
 	}
-	if w.opt.Recursive {
-		read = func() ([]store.PathProps, error) {
-			to := w.end()
-			if to == "" && w.prefix != "" {
-				to = w.prefix[:len(w.prefix)-1] + "0" // the byte behind the slash
-			}
-			return w.v.PropsBetween(w.s.container.ID, w.first, to)
-		}
-	}
-	list, err := read()
+	list, err := w.rows.props(w.prefix, from, to, w.opt.Recursive)
 	if err != nil {
 		return err
 	}
@@ -301,7 +314,7 @@ func (w *walk) addProps() error {
 		byPath[p.Path] = append(byPath[p.Path], p.Props...)
 	}
 	for i := range w.nodes {
-		if props := byPath[w.nodes[i].Ref.Object]; props != nil {
+		if props := byPath[w.path(i)]; props != nil {
 			w.nodes[i].Props = fromProps(props)
 		}
 	}

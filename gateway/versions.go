@@ -127,7 +127,7 @@ func (c *core) remove(tx *store.Tx, s *scope, old *store.Object, p auth.Principa
 		marker = tx.DeleteObject(&s.container, old, gone.Timestamp)
 	}
 	tx.AddJournal(c.journal("delete", p, s.container.ID, &gone))
-	return marker, c.forgetPath(tx, s.container.ID, old.Name)
+	return marker, c.forgetPath(tx, &s.container, old.Name)
 }
 
 // popVersion removes an object and puts the newest version of the archive in
@@ -296,7 +296,7 @@ func (o *Objects) DeleteVersion(ctx context.Context, ref Ref) (current string, e
 		tx.AddJournal(o.journal("delete", p, s.container.ID, &gone))
 		if live != nil && live.Version == version.Version {
 			tx.DeleteCurrent(&s.container, live, at)
-			return o.forgetPath(tx, s.container.ID, ref.Object)
+			return o.forgetPath(tx, &s.container, ref.Object)
 		}
 		if live != nil {
 			current = versionText(live.Version)
@@ -327,7 +327,7 @@ func (o *Objects) RestoreVersion(ctx context.Context, ref Ref) (Object, error) {
 		tx.RestoreVersion(&s.container, live, &restored, at)
 		tx.AddJournal(o.journal("restore", p, s.container.ID, &restored))
 		out = s.show(&restored)
-		return tx.DeleteProps(s.container.ID, ref.Object)
+		return tx.DeleteProps(&s.container, ref.Object)
 	})
 	return out, err
 }

@@ -557,7 +557,7 @@ func (w *put) keepOnDrive(o *store.Object) {
 func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 	id := w.scope.container.ID
 	if w.row != nil && (w.old == nil || !w.opt.Drive) {
-		if err := tx.DeleteProps(id, o.Name); err != nil {
+		if err := tx.DeleteProps(&w.scope.container, o.Name); err != nil {
 			return err
 		}
 	}

@@ -250,7 +250,7 @@ func describe(t kv.Table, row []byte) string {
 		if len(row) == 24 {
 			return fmt.Sprintf("%s: list %x, byte %d", name, row[:16], beID(row[16:]))
 		}
-	case tableObjects, tableHistory, tableVersions, tableLocks, tableProps, tableSnapshots:
+	case tableObjects, tableHistory, tableVersions, tableLocks, tableProps, tablePastProps, tableSnapshots:
 		if len(row) > 8 {
 			return fmt.Sprintf("%s: container %d, %q", name, beID(row), row[8:])
 		}

@@ -26,7 +26,7 @@ func tableName(t kv.Table) string {
 		tableTokens: "token", tableTokenOf: "token of user", tableKeys: "API key", tableNames: "container name",
 		tableContainers: "container", tableObjects: "object", tableHistory: "history", tableContent: "content",
 		tableOwners: "owner of content", tableCounters: "counter", tableQueue: "queue", tableJournal: "journal",
-		tableProps: "property", tableLocks: "lock", tableLockOf: "lock of token", tableDepots: "depot",
+		tableProps: "property", tablePastProps: "past property", tableLocks: "lock", tableLockOf: "lock of token", tableDepots: "depot",
 		tableDepotOf: "depot of owner", tableMemberOf: "depot of user", tableDepotLog: "depot log",
 		tableDepotSpaces: "container of depot", tableReplay: "replay", tableReplayByTime: "replay by time",
 		tableEvents: "event", tableQuarantine: "quarantine", tableVerified: "verified", tableOrphans: "orphan",
@@ -62,7 +62,7 @@ func (c *checker) needs(t kv.Table, row, value []byte) ([]need, error) {
 		return needsOfCounter(row, value)
 	case tableQueue:
 		return nil, checkQueue(row)
-	case tableProps, tableLocks, tableLockOf:
+	case tableProps, tablePastProps, tableLocks, tableLockOf:
 		return needsOfPaths(t, row, value)
 	case tableDepots:
 		return needsOfDepot(row, value)
@@ -331,12 +331,15 @@ func checkQueue(row []byte) error {
 
 func needsOfPaths(t kv.Table, row, value []byte) ([]need, error) {
 	switch t {
-	case tableProps:
-		if _, _, _, _, err := splitProp(row); err != nil {
-			return nil, errRow
+	case tableProps, tablePastProps:
+		p, err := decodeProp(t, row, value)
+		if err != nil {
+			return nil, err
 		}
-		var p DeadProp
-		return []need{containerOf(row)}, p.addChunk(value)
+		if (t == tablePastProps) != (p.born < p.ended) {
+			return nil, fmt.Errorf("written in epoch %d, it ended in epoch %d", p.born, p.ended)
+		}
+		return []need{containerOf(row)}, nil
 	case tableLocks:
 		if len(row) < 9 {
 			return nil, errRow

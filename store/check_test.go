@@ -54,7 +54,7 @@ func (w *world) fill() {
 		if err := tx.PutToken(&store.Token{Digest: [32]byte{2}, User: "anna", Issue: 3}, func(store.Token) bool { return false }); err != nil {
 			return err
 		}
-		return tx.PutProp(c, "big", store.DeadProp{Space: "s", Name: "n", Value: make([]byte, 100_000)})
+		return tx.PutProp(&w.container, "big", store.DeadProp{Space: "s", Name: "n", Value: make([]byte, 100_000)})
 	})
 }
 

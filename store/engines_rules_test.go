@@ -75,7 +75,7 @@ func treeMoves(t *testing.T, w *onEngine) {
 		w.put(name, len(name)%3*50, time.Time{})
 	}
 	prop := store.DeadProp{Space: "urn:x", Name: "p", Value: []byte("v")}
-	w.update(w.whole(), func(tx *store.Tx) error { return tx.PutProp(w.container.ID, "a/deep/z", prop) })
+	w.update(w.whole(), func(tx *store.Tx) error { return tx.PutProp(&w.container, "a/deep/z", prop) })
 	move := func(from, to string, most int) (moved int, err error) {
 		err = w.Update(t.Context(), w.whole(), func(tx *store.Tx) (err error) {
 			moved, err = tx.MoveTree(w.container.ID, from, to, most)
@@ -107,11 +107,11 @@ func largeProperties(t *testing.T, w *onEngine) {
 	value := bytesOf("value", 3*store.PropChunk+17)
 	id := w.container.ID
 	w.update(w.whole(), func(tx *store.Tx) error {
-		err := tx.PutProp(id, "dir/file", store.DeadProp{Space: "http://x/y", Name: "big", Lang: "de", Value: value})
+		err := tx.PutProp(&w.container, "dir/file", store.DeadProp{Space: "http://x/y", Name: "big", Lang: "de", Value: value})
 		return errors.Join(err,
-			tx.PutProp(id, "dir/file", store.DeadProp{Space: "http://x/y", Name: "small", Value: []byte("1")}),
-			tx.PutProp(id, "dir/sub/", store.DeadProp{Name: "folder's"}),
-			tx.PutProp(id, "dir/sub/deep", store.DeadProp{Name: "deep"}))
+			tx.PutProp(&w.container, "dir/file", store.DeadProp{Space: "http://x/y", Name: "small", Value: []byte("1")}),
+			tx.PutProp(&w.container, "dir/sub/", store.DeadProp{Name: "folder's"}),
+			tx.PutProp(&w.container, "dir/sub/deep", store.DeadProp{Name: "deep"}))
 	})
 	w.look(func(v *store.View) error {
 		props, err := v.Props(id, "dir/file")
@@ -131,7 +131,7 @@ func largeProperties(t *testing.T, w *onEngine) {
 		return err
 	})
 	w.update(w.whole(), func(tx *store.Tx) error { // replaced by a shorter one, in one transaction with a read
-		if err := tx.PutProp(id, "dir/file", store.DeadProp{Space: "http://x/y", Name: "big", Value: []byte("2")}); err != nil {
+		if err := tx.PutProp(&w.container, "dir/file", store.DeadProp{Space: "http://x/y", Name: "big", Value: []byte("2")}); err != nil {
 			return err
 		}
 		props, err := tx.Props(id, "dir/file")
@@ -140,7 +140,7 @@ func largeProperties(t *testing.T, w *onEngine) {
 		}
 		return err
 	})
-	w.update(w.whole(), func(tx *store.Tx) error { return tx.DeletePropsBelow(id, "dir/") })
+	w.update(w.whole(), func(tx *store.Tx) error { return tx.DeletePropsBelow(&w.container, "dir/") })
 	w.look(func(v *store.View) error {
 		all, err := v.PropsBetween(id, "", "")
 		want(t, "properties left", len(all), 0)
@@ -262,7 +262,7 @@ func detachAndReap(t *testing.T, w *onEngine) {
 		store.LockContainer(old.ID, false), store.LockName("press", "photos"), store.LockDepot(5, true), store.LockAccount("press", true),
 	}
 	w.update(append(guards, store.LockContainer(78, false)), func(tx *store.Tx) error {
-		if err := tx.PutProp(old.ID, "dir/1", store.DeadProp{Name: "p"}); err != nil {
+		if err := tx.PutProp(&old, "dir/1", store.DeadProp{Name: "p"}); err != nil {
 			return err
 		}
 		tx.PutLock(&store.Lock{Container: old.ID, Path: "dir/1", Token: "t"}, true)

@@ -187,7 +187,7 @@ func (tx *Tx) expire(c *Container, found bool, row []byte, now Stamp) (removed b
 	tx.AddJournal(&Journal{
 		Container: c.ID, Time: at, Name: o.Name, Action: "expire", Size: o.Content.Size, MD5: bytes.Clone(o.Content.MD5[:]),
 	})
-	return true, tx.forget(c.ID, o.Name, now)
+	return true, tx.forget(c, o.Name, now)
 }
 
 // expireVersion does one due row of a version.
@@ -206,13 +206,14 @@ func (tx *Tx) expireVersion(c *Container, row []byte, now Stamp) (removed bool, 
 
 // forget drops the dead properties and locks of a removed object. A folder
 // that lost only its marker keeps them.
-func (tx *Tx) forget(id uint64, name string, now Stamp) error {
+func (tx *Tx) forget(c *Container, name string, now Stamp) error {
+	id := c.ID
 	if trimSlash(name) != name {
 		if below, err := tx.HasPrefix(id, name, name, now); err != nil || below {
 			return err
 		}
 	}
-	if err := tx.DeleteProps(id, name); err != nil {
+	if err := tx.DeleteProps(c, name); err != nil {
 		return err
 	}
 	locks, err := tx.LocksAt(id, name)

@@ -112,7 +112,7 @@ func TestExpiryDropsLocksAndProperties(t *testing.T) {
 	whole := []store.Guard{store.LockContainer(w.container.ID, false)}
 	w.update(whole, func(tx *store.Tx) error {
 		tx.PutLock(&store.Lock{Container: w.container.ID, Path: "a", Token: "t", Exclusive: true}, true)
-		return tx.PutProp(w.container.ID, "a", store.DeadProp{Space: "s", Name: "n", Value: []byte("v")})
+		return tx.PutProp(&w.container, "a", store.DeadProp{Space: "s", Name: "n", Value: []byte("v")})
 	})
 	w.clock.advance(time.Minute)
 	w.expire(1)

@@ -266,23 +266,3 @@ type DeadProp struct {
 
 // PropChunk is how many bytes of a property's value one row holds.
 const PropChunk = 32 << 10
-
-func encodeProp(lang string, chunk []byte) []byte {
-	w := record.NewWriter(16 + len(chunk))
-	w.String(1, lang)
-	w.Bytes(2, chunk)
-	return w.Finish()
-}
-
-func (p *DeadProp) addChunk(b []byte) error {
-	_, err := record.Decode(b, func(f record.Field) bool {
-		switch f.Tag {
-		case 1:
-			p.Lang = f.String()
-		case 2:
-			p.Value = append(p.Value, f.Bytes...)
-		}
-		return true
-	})
-	return err
-}

@@ -71,6 +71,8 @@ const (
 	tableAllowed      kv.Table = 35 // 'g' account · application → Grant; 'c' user · credential → digest
 	tableCredentials  kv.Table = 36 // digest → Credential; passwords of applications
 
+	tablePastProps kv.Table = 85 // id path · space · name · epoch chunk → DeadProp; replaced properties that a snapshot still shows, see props_past.go
+
 	tableFreed kv.Table = 80 // 'u' user, 'a' account → time; when a name was last given up, see freed.go
 )
 
@@ -244,7 +246,7 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //
 //	lock                     guards
 //	object (id, name)        the object's row, its history, its versions, its dead
-//	                         properties;
+//	                         properties, present and past;
 //	                         also those of the folder marker name/, whose writers
 //	                         take both locks
 //	container (id) exclusive everything in the container: row, objects,
@@ -396,7 +398,7 @@ func Covers(held []Guard, k kv.Key) bool {
 		return true
 	case tableFreed:
 		return anyOf(tableUsers) || anyOf(tableAccounts)
-	case tableObjects, tableHistory, tableVersions, tableProps, tableLocks, tableSnapshots:
+	case tableObjects, tableHistory, tableVersions, tableProps, tablePastProps, tableLocks, tableSnapshots:
 		if has(kv.Key{Table: tableContainers, Row: k.Row[:8]}) || k.Table == tableSnapshots && anyOf(tableDepots) {
 			return true
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -241,9 +242,11 @@ func (tx *Tx) DeleteSnapshot(c *Container, s *Snapshot, now Stamp) error {
 	return nil
 }
 
-// shown tells whether any of the snapshots shows a past row.
-func (p *Past) shown(list []Snapshot) bool {
-	return slices.ContainsFunc(list, func(s Snapshot) bool { return p.Born <= s.Epoch && s.Epoch < p.Ended })
+// shownBy tells whether any of the snapshots, in order of their epochs, shows a
+// past row.
+func shownBy(list []Snapshot, born, ended uint64) bool {
+	i, _ := slices.BinarySearchFunc(list, born, func(s Snapshot, at uint64) int { return cmp.Compare(s.Epoch, at) })
+	return i < len(list) && list[i].Epoch < ended
 }
 
 // sweepHistory removes the history of a container that no snapshot shows any
@@ -254,25 +257,28 @@ func (s *Store) sweepHistory(ctx context.Context, unique []byte) error {
 	if err != nil {
 		return err
 	}
-	var from []byte
-	for {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	for _, t := range []kv.Table{tableHistory, tablePastProps} {
+		var from []byte
+		for more := true; more; more = from != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			var next []byte
+			now, start := s.Now(), from
+			err := s.Update(ctx, []Guard{LockContainer(id, false)}, func(tx *Tx) (err error) {
+				next, err = tx.sweepBatch(id, t, start, now)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			from = next
 		}
-		var next []byte
-		now, start := s.Now(), from
-		err := s.Update(ctx, []Guard{LockContainer(id, false)}, func(tx *Tx) (err error) {
-			next, err = tx.sweepBatch(id, start, now)
-			return err
-		})
-		if err != nil || next == nil {
-			return err
-		}
-		from = next
 	}
+	return nil
 }
 
-func (tx *Tx) sweepBatch(id uint64, from []byte, now Stamp) (next []byte, err error) {
+func (tx *Tx) sweepBatch(id uint64, t kv.Table, from []byte, now Stamp) (next []byte, err error) {
 	c, found, err := tx.Container(id)
 	if err != nil || !found {
 		return nil, err // detached: the reaper removes everything
@@ -281,6 +287,15 @@ func (tx *Tx) sweepBatch(id uint64, from []byte, now Stamp) (next []byte, err er
 	if err != nil {
 		return nil, err
 	}
+	if t == tablePastProps {
+		return tx.sweepPastProps(id, snapshots, from)
+	}
+	return tx.sweepPast(&c, snapshots, from, now)
+}
+
+// sweepPast removes a batch of past objects that no snapshot shows.
+func (tx *Tx) sweepPast(c *Container, snapshots []Snapshot, from []byte, now Stamp) (next []byte, err error) {
+	id := c.ID
 	r := kv.Prefix(tableHistory, u64(id))
 	if from != nil {
 		r.From = from
@@ -294,7 +309,7 @@ func (tx *Tx) sweepBatch(id uint64, from []byte, now Stamp) (next []byte, err er
 		if err != nil {
 			return nil, err
 		}
-		if p.shown(snapshots) {
+		if shownBy(snapshots, p.Born, p.Ended) {
 			continue
 		}
 		tx.tx.Delete(key(tableHistory, bytes.Clone(item.Row)))
@@ -320,8 +335,9 @@ func (tx *Tx) reapHistory(id uint64, now Stamp) (more bool, err error) {
 		tx.tx.Delete(key(tableHistory, bytes.Clone(item.Row)))
 		tx.releaseContent(p.Content, now)
 	}
-	if page.Next != nil {
-		return true, nil
+	moreProps, err := tx.tx.DeleteRange(kv.Prefix(tablePastProps, u64(id)), reapBatch)
+	if err != nil || moreProps || page.Next != nil {
+		return true, err
 	}
 	if more, err := tx.dropSnapshotNotes(id, ""); err != nil || more {
 		return more, err

@@ -26,8 +26,9 @@ import (
 // Format is the number of the layout that this program reads and writes. 1: the
 // first one; 2: every object that only marks a folder is counted; 3: samples of
 // an account are those of its containers (MonthUsage); 4: content may be a list
-// of parts, which older programs would take for lost. Open upgrades older ones.
-const Format = 4
+// of parts, which older programs would take for lost; 5: snapshots show dead
+// properties, of which older programs would keep none. Open upgrades older ones.
+const Format = 5
 
 // DefaultInlineLimit is the number of bytes up to which content lives in the
 // engine, where a PUT is one transaction and nothing else.

@@ -213,17 +213,6 @@ func (tx *Tx) MoveRow(c, d *Container, old, o *Object, now Stamp) {
 	}
 }
 
-// MoveProps renames the dead properties of a path, or with one false of
-// everything that begins with it, also between containers.
-func (tx *Tx) MoveProps(from uint64, path string, to uint64, target string, one bool) error {
-	a, b := in(from, path), in(to, target)
-	if one {
-		a, b = append(a, 0), append(b, 0)
-	}
-	_, err := tx.tx.MovePrefix(tableProps, a, b, 400_000)
-	return err
-}
-
 // ShareContent makes dst refer to the content of src, an object of container
 // c, whose row is written back when it was not shared before.
 func (tx *Tx) ShareContent(c *Container, src *Object, dst *Content) {
@@ -299,7 +288,8 @@ func (tx *Tx) MarkClash(id uint64) { tx.tx.Add(counterKey(CountContainerClashes,
 // MoveTree renames everything below one folder of a container to another:
 // objects, dead properties; content is not touched. Both prefixes end in a
 // slash; nothing may be below to. More than max objects: kv.ErrTooMany. What is
-// replicated is not moved so: nobody would be told of the names.
+// replicated is not moved so: nobody would be told of the names. Nor is what
+// snapshots show.
 func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err error) {
 	moved, err = tx.tx.MovePrefix(tableObjects, in(id, from), in(id, to), max)
 	if err != nil {
