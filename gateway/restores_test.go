@@ -56,24 +56,7 @@ func TestLargeSnapshotsAreRestoredInTheBackgroundOverRestarts(t *testing.T) {
 	if r.Status != gateway.RestoreInitialized {
 		t.Errorf("at first: %+v", r)
 	}
-	for tries := 0; ; tries++ {
-		w.must(w.g.Close()) // wherever it is
-		w.Clock.Advance(time.Hour)
-		w.g, err = gateway.New(t.Context(), w.Store, cfg)
-		w.must(err)
-		if tries > 0 {
-			w.must(w.g.DoJobs(t.Context()))
-		}
-		r, err = w.g.Spaces.Restore(w.ctx, "test", "", snapshot.ID)
-		w.must(err)
-		if r.Status == gateway.RestoreComplete {
-			break
-		}
-		if tries > 10 {
-			t.Fatalf("%+v", r)
-		}
-	}
-	t.Cleanup(func() { _ = w.g.Close() })
+	r = w.restart(cfg, snapshot.ID)
 	if got := w.state(r.ID); !maps.Equal(got, before) || r.Items != n {
 		t.Errorf("restored %d items: %v", r.Items, got)
 	}
@@ -86,6 +69,32 @@ func TestLargeSnapshotsAreRestoredInTheBackgroundOverRestarts(t *testing.T) {
 	if err != nil || check.Findings != 0 {
 		t.Errorf("check: %+v, %v", check, err)
 	}
+}
+
+// restart closes the gateway and opens another until the restoration of a
+// snapshot is complete.
+func (w *world) restart(cfg gateway.Config, snapshot string) (r gateway.SpaceRestore) {
+	w.t.Helper()
+	var err error
+	for tries := 0; ; tries++ {
+		w.must(w.g.Close()) // wherever it is
+		w.Clock.Advance(time.Hour)
+		w.g, err = gateway.New(w.t.Context(), w.Store, cfg)
+		w.must(err)
+		if tries > 0 {
+			w.must(w.g.DoJobs(w.t.Context()))
+		}
+		r, err = w.g.Spaces.Restore(w.ctx, "test", "", snapshot)
+		w.must(err)
+		if r.Status == gateway.RestoreComplete {
+			break
+		}
+		if tries > 10 {
+			w.t.Fatalf("%+v", r)
+		}
+	}
+	w.t.Cleanup(func() { _ = w.g.Close() })
+	return r
 }
 
 func TestRestoringEndsWhereTheSnapshotIsGone(t *testing.T) {
