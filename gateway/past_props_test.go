@@ -75,8 +75,11 @@ func TestSnapshotShowsDeadPropertiesAsTheyWere(t *testing.T) {
 			}
 			return nil
 		},
-		"more":           func(w *world) error { return w.setProp("c", "g", "urn:y", "other", []byte("x")) },
-		"a PUT":          func(w *world) error { _, err := w.g.Objects.Put(w.ctx, ref("c", "g"), strings.NewReader("y"), drive); return err },
+		"more": func(w *world) error { return w.setProp("c", "g", "urn:y", "other", []byte("x")) },
+		"a PUT": func(w *world) error {
+			_, err := w.g.Objects.Put(w.ctx, ref("c", "g"), strings.NewReader("y"), drive)
+			return err
+		},
 		"a plain PUT":    func(w *world) error { w.put("g", "y"); w.wantNotes("c", "g"); return nil },
 		"a new file":     func(w *world) error { w.put("new", "y"); w.note("now", "new"); return nil },
 		"DELETE":         func(w *world) error { return w.g.Objects.Delete(w.ctx, ref("c", "g"), nil) },
