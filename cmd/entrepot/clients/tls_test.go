@@ -93,6 +93,12 @@ func startTLS(t *testing.T) (s *server) {
 	return s
 }
 
+// cutShort is how curl ends that misses a part of the answer. curl 7.88 does not
+// wait for leave over HTTP/2, and when a server that has answered resets the
+// rest of the upload (RFC 9113 section 8.1) it may drop what it has not read
+// of the answer's text. The status is there.
+const cutShort = 18
+
 // curl over HTTP/2 and HTTP/1.1: large bodies with a length and without, asked
 // for leave first; a refusal comes before the body is sent.
 func TestCurlOverTLS(t *testing.T) {
@@ -107,12 +113,12 @@ func TestCurlOverTLS(t *testing.T) {
 	}
 	curl := func(path string, args ...string) (status, version string, uploaded int) {
 		t.Helper()
-		out := command{args: append([]string{
+		out, errs, code := command{args: append([]string{
 			"curl", "-sS", "--expect100-timeout", "60", "--cacert", s.ca, "-u", admin.user + ":" + admin.password, "-o", got, "-w", "%{http_code} %{http_version} %{size_upload}", s.url + path,
-		}, args...)}.must(t)
+		}, args...)}.run(t)
 		f := strings.Fields(out)
-		if len(f) != 3 {
-			t.Fatalf("curl prints %q", out)
+		if len(f) != 3 || code != 0 && (code != cutShort || f[0] != "409") {
+			t.Fatalf("curl %q ends with %d\n%s%s", args, code, out, errs)
 		}
 		n, err := strconv.Atoi(f[2])
 		if err != nil {
