@@ -474,7 +474,9 @@ func TestReadOnly(t *testing.T) {
 	if got := f.must(t, 200, "OPTIONS", "/dav/c/", ""); got.Header()["DAV"][0] != "1" || strings.Contains(got.Header().Get("Allow"), "PUT") {
 		t.Errorf("%v", got.Header())
 	}
-	f.must(t, 207, "PROPFIND", "/dav/c/", "", "Depth", "0")
+	if got := f.must(t, 207, "PROPFIND", "/dav/c/", "", "Depth", "0").Body.String(); !strings.Contains(got, "<D:supportedlock/>") {
+		t.Errorf("a read-only drive offers locks: %s", got)
+	}
 }
 
 func TestFixedContainers(t *testing.T) {

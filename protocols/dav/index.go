@@ -18,6 +18,7 @@ func (f *Face) index(q *request, node gateway.Node) error {
 	h["Last-Modified"] = []string{httpkit.HTTPDate(node.Modified)}
 	if q.r.Method == http.MethodHead {
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Vary", "Accept-Encoding")
 		q.w.WriteHeader(http.StatusOK)
 		return nil
 	}

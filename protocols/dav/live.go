@@ -75,8 +75,8 @@ const supportedLock = "<D:supportedlock>" +
 	"<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>" +
 	"</D:supportedlock>"
 
-func appendSupportedLock(out []byte, _ *view, n *gateway.Node) ([]byte, bool) {
-	if n.Past {
+func appendSupportedLock(out []byte, v *view, n *gateway.Node) ([]byte, bool) {
+	if n.Past || v.face.cfg.ReadOnly {
 		return append(out, "<D:supportedlock/>"...), true
 	}
 	return append(out, supportedLock...), true
