@@ -24,6 +24,8 @@ RACE = gcc
 # Built from its module: the first version whose uploads in pieces are tested.
 RCLONE = v1.76.0
 
+# How long "make random" draws other seeds.
+RANDOMTIME ?= 20m
 # Length of one fuzz target's run, of one benchmark, and what to bench.
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
@@ -32,7 +34,7 @@ CRASHTIME ?= 30m
 BENCH ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help go build run test e2e check lint race fuzz bench peers cover golden crash postgres
+.PHONY: help go build run test e2e check lint race fuzz random bench peers cover golden crash postgres
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +62,7 @@ check: lint race ## what a commit must pass: gofmt, vet, staticcheck, tidy go.mo
 
 lint: go ## gofmt, vet, staticcheck
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/entrepot/clients && $(GO) vet .ci/gotest/main.go .ci/gotest/main_test.go
+	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/entrepot/clients && $(GO) vet .ci/gotest/main.go .ci/gotest/main_test.go && $(GO) vet .ci/random/main.go
 	$(GO) run $(STATICCHECK) -checks inherit,-SA1008 -tags e2e ./...
 
 race: go ## all tests under the race detector, the served program too
@@ -73,6 +75,9 @@ fuzz: go ## every fuzz target for FUZZTIME, by default 20s
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
 		done; \
 	done
+
+random: go ## tests that do something at random, with other seeds, for RANDOMTIME, by default 20m
+	$(GO) run .ci/random/main.go -for $(RANDOMTIME)
 
 bench: go ## benchmarks that match BENCH, by default all, for BENCHTIME each; then peers
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...

@@ -12,6 +12,7 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // jsonChunks reads and writes manifests of chunks as JSON.
@@ -303,7 +304,7 @@ func (m *mixture) play(t *rapid.T, tb testing.TB) {
 // and counters are right at the end, and nothing is left of what was removed.
 // More runs: -rapid.checks=20000 -rapid.steps=100.
 func TestRandomKeepingAndSharingLeavesASoundStore(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	chance.Check(t, func(r *rapid.T) {
 		s := &scope{TB: t}
 		defer s.end()
 		f := gatewaytest.NewWith(s, gatewaytest.Options{

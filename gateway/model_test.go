@@ -16,6 +16,7 @@ import (
 	"entrepot/store"
 	"entrepot/store/blob/dirblob"
 	"entrepot/store/kv/boltkv"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // door is the gateway itself, called by the owner of account test.
@@ -264,11 +265,11 @@ func sound(t *rapid.T, tb testing.TB, s *store.Store) {
 // says. More runs and longer ones: -rapid.checks=20000 -rapid.steps=200.
 func TestRandomCallsDoWhatTheModelSays(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
-		rapid.Check(t, func(r *rapid.T) { random(r, t, gatewaytest.Options{}) })
+		chance.Check(t, func(r *rapid.T) { random(r, t, gatewaytest.Options{}) })
 	})
 	t.Run("disk", func(t *testing.T) {
 		runs := 0
-		rapid.Check(t, func(r *rapid.T) {
+		chance.Check(t, func(r *rapid.T) {
 			if runs++; runs > 3 && !r.Failed() {
 				return
 			}

@@ -10,13 +10,14 @@ import (
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // Replaced parts follow a byte slice, inline and in files, from bodies that
 // come in pieces.
 func TestPutPartFollowsAModel(t *testing.T) {
 	w := newWorld(t)
-	rapid.Check(t, func(rt *rapid.T) {
+	chance.Check(t, func(rt *rapid.T) {
 		old := rapid.StringMatching(`[a-z]{0,120}`).Draw(rt, "old")
 		body := rapid.StringMatching(`[A-Z]{0,120}`).Draw(rt, "body")
 		w.put("part", old)

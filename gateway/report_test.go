@@ -20,6 +20,7 @@ import (
 	"entrepot/store"
 	"entrepot/store/blob/memblob"
 	"entrepot/store/kv/boltkv"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // seen is what the naive model of reports notes of a space on one day.
@@ -85,7 +86,7 @@ func naiveGroups() map[gateway.Grouping]func(time.Time) string {
 }
 
 func TestReportsOfAStoreSumTheAveragesOfItsSpaces(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	chance.Check(t, func(rt *rapid.T) {
 		f := gatewaytest.NewWith(t, gatewaytest.Plain())
 		ctx := f.Ctx("tester")
 		must := func(err error) {

@@ -11,6 +11,7 @@ import (
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // state reads everything that a container holds.
@@ -125,7 +126,7 @@ func TestRecursiveSnapshotTakesAllContainersAtOnce(t *testing.T) {
 // TestSnapshotsFollowAModel runs random changes with snapshots coming and
 // going against maps.
 func TestSnapshotsFollowAModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	chance.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
 		live, shots := map[string]string{}, map[string]map[string]string{}
 		name := rapid.SampledFrom([]string{"a", "b", "d/x", "d/y", "e/x"})

@@ -12,6 +12,7 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // drawn lists a folder of a drive in pages of the given size, as lines of
@@ -46,7 +47,7 @@ func TestSnapshotOnDriveListsWhatTheDriveListed(t *testing.T) {
 	w := newWorld(t)
 	pool := []string{"a", "a/b", "a/b/c", "a!", "a0", "b/", "b/x", "c//d", "d/e/f/g", "d/e/h", "é", "e/./x", "f/", "zz/1", "zz/2"}
 	take := 0
-	rapid.Check(t, func(rt *rapid.T) {
+	chance.Check(t, func(rt *rapid.T) {
 		change := func(label string) {
 			for i, n := range rapid.SliceOfN(rapid.SampledFrom(pool), 0, 12).Draw(rt, label) {
 				if rapid.Bool().Draw(rt, "delete") {

@@ -11,6 +11,7 @@ import (
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // gone stands for the marker of a deletion among a name's versions.
@@ -149,7 +150,7 @@ func TestVersionsFollowAModel(t *testing.T) {
 	}
 	nothing := func() map[string]past { return map[string]past{"a": {gone}, "b": {gone}, "d/x": {gone}} }
 	t.Run("with the container", func(t *testing.T) {
-		rapid.Check(t, func(rt *rapid.T) {
+		chance.Check(t, func(rt *rapid.T) {
 			w := versioned(t)
 			mark := func(old past) past { return append(past{gone}, old...) }
 			m := &versionModel{w: w, names: map[string]past{}, write: newest, show: w.pastOf, remove: mark, miss: mark}
@@ -157,7 +158,7 @@ func TestVersionsFollowAModel(t *testing.T) {
 		})
 	})
 	t.Run("as a stack", func(t *testing.T) {
-		rapid.Check(t, func(rt *rapid.T) {
+		chance.Check(t, func(rt *rapid.T) {
 			w := archiving(t, "versions-location")
 			w.container("v")
 			m := &versionModel{w: w, names: nothing(), write: replace, show: w.archiveOf, remove: func(old past) past {
@@ -170,7 +171,7 @@ func TestVersionsFollowAModel(t *testing.T) {
 		})
 	})
 	t.Run("as a history", func(t *testing.T) {
-		rapid.Check(t, func(rt *rapid.T) {
+		chance.Check(t, func(rt *rapid.T) {
 			w := archiving(t, "history-location")
 			w.container("v")
 			m := &versionModel{w: w, names: nothing(), write: replace, show: w.archiveOf,

@@ -16,6 +16,7 @@ import (
 	"entrepot/gateway/gatewaytest"
 	"entrepot/gateway/gatewaytest/model"
 	"entrepot/gateway/names"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // mixed is the gateway as a model's door: objects go through Swift, files and
@@ -260,7 +261,7 @@ func TestRandomCallsThroughMixedDoorsDoWhatTheModelSays(t *testing.T) {
 	if err != nil || len(depots) != 1 {
 		t.Fatalf("%d depots: %v", len(depots), err)
 	}
-	rapid.Check(t, func(r *rapid.T) {
+	chance.Check(t, func(r *rapid.T) {
 		door := &mixed{doors: d, t: r, depot: depots[0].ID}
 		if err := door.empty(); err != nil {
 			r.Fatal(err)

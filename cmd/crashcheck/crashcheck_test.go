@@ -12,6 +12,7 @@ import (
 	"entrepot/cmd/crashcheck/internal/faults"
 	"entrepot/cmd/crashcheck/internal/ledger"
 	"entrepot/cmd/crashcheck/internal/process"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // gateway builds the program that is tested.
@@ -50,7 +51,7 @@ func TestCrashSlice(t *testing.T) {
 			if err := named[0].Usable(); err != nil {
 				t.Skipf("not possible here: %v", err)
 			}
-			out, err := crashcheck(t.Context(), "run", "--faults", fault, "--runs", fmt.Sprint(runs), "--seed", "11",
+			out, err := crashcheck(t.Context(), "run", "--faults", fault, "--runs", fmt.Sprint(runs), "--seed", fmt.Sprint(10+chance.Seed(t)),
 				"--clients", "4", "--binary", binary, "--work", t.TempDir())
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)

@@ -78,7 +78,7 @@ func echoing(t *testing.T, c *certificate) (addr string) {
 
 func hello(t *testing.T, addr string, most uint16) (*tls.Conn, error) {
 	t.Helper()
-	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: 10 * time.Second},
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: 2 * time.Minute},
 		Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: most}} //nolint:gosec // it asks who answers
 	conn, err := dialer.DialContext(t.Context(), "tcp", addr)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestHangUpReadsTheCertificateAtOnceAndEndsNothing(t *testing.T) {
 		}()
 	}
 	writeCertificate(t, cert, key, 2)
-	for deadline := time.Now().Add(10 * time.Second); serialOf(t, addr) != 2; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); serialOf(t, addr) != 2; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the signal did nothing")
 		}

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // rpc calls a method of the administration with curl and decodes its result.
@@ -84,15 +83,10 @@ func TestCurlMakesAnAccountUsesItAndDeletesIt(t *testing.T) {
 		t.Errorf("the ticket outlived the account: %s", out)
 	}
 	s.swift(login{user: "shop:shop", password: made.Password}, dir, "list").fails(t)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	waitFor(t, "the deleted account to be removed", func() bool {
 		_, _, code := command{args: []string{binary, "account", "show", "shop", "--data", s.data}}.run(t)
-		if code == 3 && !strings.Contains(s.entrepot("", "account", "list"), "shop") {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the deleted account was not removed")
-		}
-	}
+		return code == 3 && !strings.Contains(s.entrepot("", "account", "list"), "shop")
+	})
 	s.rpc(t, admin, "account.create", `{"account":"AUTH_shop"}`, &made)
 	s.rpc(t, login{user: made.User, password: made.Password}, "container.list", `{}`, &list)
 	if len(list.Containers) != 0 {

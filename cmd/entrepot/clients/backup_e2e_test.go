@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // serveRestic runs rclone's server for restic over the container box, until
@@ -36,15 +35,14 @@ func (s *server) serveRestic(t *testing.T) string {
 			t.Logf("rclone serve restic says:\n%s", out.tail(4000))
 		}
 	})
-	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", address); err == nil {
+	waitFor(t, "rclone to serve", func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
 			c.Close()
-			return "rest:http://" + address + "/"
 		}
-		if time.Now().After(limit) {
-			t.Fatalf("rclone does not serve\n%s", out)
-		}
-	}
+		return err == nil
+	})
+	return "rest:http://" + address + "/"
 }
 
 // restic makes two backups of a tree, checks every byte of the repository,
@@ -55,7 +53,7 @@ func restic(t *testing.T, repository string, env ...string) {
 	env = append([]string{"HOME=" + t.TempDir(), "RESTIC_REPOSITORY=" + repository, "RESTIC_PASSWORD=secret"}, env...)
 	run := func(args ...string) string {
 		t.Helper()
-		return command{dir: dir, env: env, args: append([]string{"restic", "--no-cache"}, args...), limit: 3 * time.Minute}.must(t)
+		return command{dir: dir, env: env, args: append([]string{"restic", "--no-cache"}, args...), limit: 2 * patience}.must(t)
 	}
 	run("init")
 	run("backup", ".")
@@ -98,7 +96,7 @@ func TestE2EDuplicityBacksUpAndRestores(t *testing.T) {
 	env := []string{"HOME=" + t.TempDir(), "FTP_PASSWORD=" + admin.password}
 	run := func(args ...string) {
 		t.Helper()
-		command{env: env, limit: 3 * time.Minute, args: append([]string{"duplicity"}, append(args, "--no-encryption", "--volsize", "4")...)}.must(t)
+		command{env: env, limit: 2 * patience, args: append([]string{"duplicity"}, append(args, "--no-encryption", "--volsize", "4")...)}.must(t)
 	}
 	run("full", dir, remote)
 	files["a/b/other.txt"] = content(32, 200_000)

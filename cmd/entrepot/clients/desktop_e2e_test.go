@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // gvfsSession works on a mounted folder as GNOME's Files does. The password is
@@ -74,7 +73,7 @@ func TestE2EChromiumShowsFolders(t *testing.T) {
 	dom := func(path string) string {
 		t.Helper()
 		return command{
-			env: []string{"HOME=" + t.TempDir()}, limit: time.Minute,
+			env: []string{"HOME=" + t.TempDir()}, limit: 2 * patience,
 			args: []string{
 				"chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
 				"--user-data-dir=" + t.TempDir(), "--dump-dom", s.withLogin("http", path),

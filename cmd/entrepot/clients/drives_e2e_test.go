@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -82,15 +83,20 @@ func (s *server) davfs(t *testing.T, path string) (dir string, unmount func()) {
 	return dir, unmount
 }
 
-// freePort returns a port that nobody listens on just now.
+// freePort returns a port that nobody listens on just now, and that no other
+// test is given: it lies below those that systems choose by themselves.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 20_000 + rand.IntN(10_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // rcloneMount mounts the container box with rclone.
@@ -140,11 +146,7 @@ func (r *rclone) mount(folder string) (dir string, unmount func()) {
 		}
 	}
 	t.Cleanup(end)
-	for limit := time.Now().Add(30 * time.Second); !mounted(dir); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("rclone did not mount\n%s", out)
-		}
-	}
+	waitFor(t, "rclone to mount", func() bool { return mounted(dir) })
 	return dir, func() {
 		t.Helper()
 		waitForUploads(t, r, control)
@@ -160,7 +162,7 @@ func waitForUploads(t *testing.T, r *rclone, control string) {
 			UploadsInProgress, UploadsQueued, ErroredFiles int
 		}
 	}
-	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); time.Sleep(200 * time.Millisecond) {
+	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(200 * time.Millisecond) {
 		if err := json.Unmarshal([]byte(r.must("rc", "--rc-addr", control, "vfs/stats")), &stats); err != nil {
 			t.Fatal(err)
 		}

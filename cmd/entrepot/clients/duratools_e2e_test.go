@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // DuraCloud's Ruby client, on net/http: names of headers as they are on the
@@ -53,7 +52,7 @@ func javaClient(t *testing.T) func(args ...string) string {
 	on := strings.Join(path, ":")
 	command{args: []string{"javac", "-cp", on, "-d", out, "testdata/duracloud/StoreClient.java"}}.must(t)
 	return func(args ...string) string {
-		return command{args: append([]string{"java", "-cp", on + ":" + out, "StoreClient"}, args...), limit: 4 * time.Minute}.must(t)
+		return command{args: append([]string{"java", "-cp", on + ":" + out, "StoreClient"}, args...), limit: 2 * patience}.must(t)
 	}
 }
 

@@ -3,7 +3,6 @@ package clients_test
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // diary is what one writer was told by the gateway. A name is in it from the
@@ -47,6 +47,7 @@ func (s *server) scribble(t *testing.T, writer int, headers ...string) diary {
 		}
 		d.stored[name] = md5hex(body)
 		delete(d.unsure, name)
+		s.scribbled.Add(1)
 
 		again := strings.Repeat(fmt.Sprintf("%08d\n", i+1), 1+i%3000)
 		if _, err := s.send(as, "PUT", door+fmt.Sprintf("again%d", writer), strings.NewReader(again), headers...); err != nil {
@@ -104,7 +105,7 @@ func TestKillLosesNoAcknowledgedFile(t *testing.T) {
 	if testing.Short() {
 		rounds = 1
 	}
-	data := filepath.Join(t.TempDir(), "data")
+	moments, data := chance.Rand(t, 3), filepath.Join(t.TempDir(), "data")
 	s := start(t, setting{data: data})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	for round := range rounds {
@@ -114,7 +115,8 @@ func TestKillLosesNoAcknowledgedFile(t *testing.T) {
 		for w := range writers {
 			all.Go(func() { diaries[w] = s.scribble(t, round*writers+w, headersOf(w, tok)...) })
 		}
-		time.Sleep(200*time.Millisecond + rand.N(1200*time.Millisecond))
+		enough := 1 + moments.Int64N(400)
+		waitFor(t, "more files", func() bool { return s.scribbled.Load() >= enough })
 		s.kill()
 		all.Wait()
 		s = start(t, setting{data: data})
@@ -142,7 +144,7 @@ func headersOf(writer int, token string) []string {
 func TestKillInTheMiddleOfSwiftUpload(t *testing.T) {
 	t.Parallel()
 	need(t, "swift", "python3-swiftclient")
-	dir := t.TempDir()
+	dir, moments := t.TempDir(), chance.Rand(t, 4)
 	const files = 600
 	for i := range files {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%04d", i)), content(uint64(i), i*97%40000), 0o600); err != nil {
@@ -159,7 +161,7 @@ func TestKillInTheMiddleOfSwiftUpload(t *testing.T) {
 		}()
 		// The moment is chosen by what has arrived, since the command takes
 		// its time to begin.
-		s.waitForObjects(t, bucket, 20+rand.IntN(200))
+		s.waitForObjects(t, bucket, 20+moments.IntN(200))
 		s.kill()
 		names := lines(<-printed)
 		s = start(t, setting{data: data})
@@ -192,16 +194,14 @@ func TestKillInTheMiddleOfSwiftUpload(t *testing.T) {
 func (s *server) waitForObjects(t *testing.T, container string, n int) {
 	t.Helper()
 	tok := s.token(admin)
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	waitFor(t, "more objects in "+container, func() bool {
 		a, err := s.send(login{}, "HEAD", "/v1/AUTH_admin/"+container, nil, tok)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := strconv.Atoi(a.header.Get("X-Container-Object-Count")); got >= n {
-			return
-		}
-	}
-	t.Fatalf("%s did not reach %d objects", container, n)
+		got, _ := strconv.Atoi(a.header.Get("X-Container-Object-Count"))
+		return got >= n
+	})
 }
 
 func TestLocksSurviveKill(t *testing.T) {

@@ -2,7 +2,6 @@ package clients_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"entrepot/gateway/gatewaytest/history"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // bodySizes are the sizes of the bodies of a history: around the limit up to
@@ -107,8 +107,7 @@ func rounds(t *testing.T) int {
 // happens after the death of the process. ENTREPOT_LINEAR_ROUNDS says how
 // often the gateway is killed, 3 times when it is not set.
 func TestCallsAreLinearizableAcrossDoorsAndKills(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed, moments := chance.Seed(t), chance.Rand(t, 1)
 	data := filepath.Join(t.TempDir(), "data")
 	s := start(t, setting{data: data})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
@@ -117,7 +116,7 @@ func TestCallsAreLinearizableAcrossDoorsAndKills(t *testing.T) {
 	r := history.NewRecorder()
 	for round := range rounds(t) {
 		plan := history.Plan{Seed: seed + uint64(round), Clients: 8, Names: []string{"a", "b", "c", "d"}, Calls: 1 << 20}
-		stop, over := make(chan struct{}), make(chan struct{})
+		stop, over, enough := make(chan struct{}), make(chan struct{}), r.Len()+200+moments.IntN(800)
 		go func() {
 			defer close(over)
 			r.Run(plan, func(client int, in history.Input) history.Output {
@@ -128,7 +127,7 @@ func TestCallsAreLinearizableAcrossDoorsAndKills(t *testing.T) {
 				return out
 			}, stop)
 		}()
-		time.Sleep(500*time.Millisecond + rand.N(time.Second))
+		waitFor(t, "more calls", func() bool { return r.Len() >= enough })
 		s.kill()
 		close(stop)
 		<-over
@@ -142,7 +141,7 @@ func TestCallsAreLinearizableAcrossDoorsAndKills(t *testing.T) {
 			r.Note(1<<20+i, in, func() history.Output { return c.do(client, in) })
 		}
 	}
-	if err := r.Linearizable(time.Minute); err != nil {
+	if err := r.Linearizable(10 * time.Minute); err != nil {
 		t.Error(err)
 	}
 	t.Logf("%d calls, %d done, %d refused, %d absent, %d unknown", r.Len(),

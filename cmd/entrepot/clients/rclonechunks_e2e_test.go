@@ -182,7 +182,7 @@ func TestE2ERclonesOwnTestsOfWebDAV(t *testing.T) {
 				args:  []string{filepath.Join(dir, "webdav.test"), "-test.v", "-test.run", "^TestIntegration$", "-remote", vendor + ":box/" + vendor},
 				dir:   filepath.Join(strings.TrimSpace(string(source)), "backend", "webdav"),
 				env:   []string{"RCLONE_CONFIG=" + config},
-				limit: 4 * time.Minute,
+				limit: 2 * patience,
 			}.must(t)
 			if n := strings.Count(out, "--- PASS"); n < least || strings.Contains(out, "--- FAIL") {
 				t.Errorf("%d tests passed, %d are expected\n%s", n, least, last(out, 4000))

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A mounted folder is worked in as in any other: files are edited in place,
@@ -36,7 +35,7 @@ func TestE2ERcloneMountIsAFolderLikeOthers(t *testing.T) {
 		t.Errorf("a second rsync would send\n%s", again)
 	}
 	packs(t, dir)
-	command{dir: dir, limit: 3 * time.Minute, args: []string{
+	command{dir: dir, limit: 2 * patience, args: []string{
 		"fio", "--name=drive", "--directory=" + dir, "--filename=fio.dat", "--rw=randwrite", "--bsrange=4k-64k", "--size=8m", "--verify=crc32c", "--do_verify=1", "--verify_fatal=1", "--ioengine=psync", "--fallocate=none",
 	}}.must(t)
 	if err := os.Remove(filepath.Join(dir, "fio.dat")); err != nil {

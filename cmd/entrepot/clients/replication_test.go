@@ -3,13 +3,14 @@ package clients_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // twoStores starts a gateway on data with a second store in a directory beside
@@ -37,7 +38,7 @@ func (s *server) replicas(t *testing.T) (list []struct{ State, Container, Reason
 func (s *server) waitForReplicas(t *testing.T, n int) {
 	t.Helper()
 	var list []struct{ State, Container, Reason string }
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		list = s.replicas(t)
 		current := 0
 		for _, r := range list {
@@ -184,7 +185,7 @@ func TestReplicationGoesOnAfterKill(t *testing.T) {
 	if testing.Short() {
 		rounds = 1
 	}
-	data := filepath.Join(t.TempDir(), "data")
+	moments, data := chance.Rand(t, 2), filepath.Join(t.TempDir(), "data")
 	defaults := []string{"[duracloud]", "replicate_to = [2]"}
 	s := twoStores(t, data, defaults...)
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
@@ -194,12 +195,13 @@ func TestReplicationGoesOnAfterKill(t *testing.T) {
 		for w := range writers {
 			all.Go(func() { s.scribble(t, round*writers+w, headersOf(w, tok)...) })
 		}
-		time.Sleep(200*time.Millisecond + rand.N(1200*time.Millisecond))
+		enough := 1 + moments.Int64N(400)
+		waitFor(t, "more files", func() bool { return s.scribbled.Load() >= enough })
 		s.kill()
 		all.Wait()
 		s = twoStores(t, data, defaults...)
 		if round%2 == 0 { // sometimes it is killed while it catches up
-			time.Sleep(rand.N(300 * time.Millisecond))
+			time.Sleep(time.Duration(moments.IntN(300)) * time.Millisecond)
 			s.kill()
 			s = twoStores(t, data, defaults...)
 		}

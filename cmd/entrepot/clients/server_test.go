@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,11 +20,6 @@ import (
 
 // adminPassword is the password of the user admin in these tests.
 const adminPassword = "correct horse battery staple"
-
-const (
-	startPatience = 30 * time.Second
-	stopPatience  = 60 * time.Second // the gateway gives requests 30 s
-)
 
 // trouble is what no log of a sound gateway has.
 var trouble = regexp.MustCompile(`^panic:|^goroutine \d+ \[|^fatal error:|DATA RACE|level=ERROR`)
@@ -51,6 +47,8 @@ type server struct {
 	logs   *log
 	exited chan struct{} // closed when the process has ended and err is set
 	err    error
+
+	scribbled atomic.Int64 // files that scribble was told are stored
 }
 
 // start runs entrepot serve on a free port and waits for the line that says it
@@ -91,8 +89,8 @@ func start(t *testing.T, set setting) *server {
 	case s.url = <-ready:
 	case <-s.exited:
 		t.Fatalf("the gateway ended at its start: %v\n%s", s.err, s.logs)
-	case <-time.After(startPatience):
-		t.Fatalf("the gateway was not ready in %v\n%s", startPatience, s.logs)
+	case <-time.After(patience):
+		t.Fatalf("the gateway was not ready in %v\n%s", patience, s.logs)
 	}
 	return s
 }
@@ -134,9 +132,9 @@ func (s *server) stop() {
 		if s.err != nil {
 			s.t.Errorf("the gateway ended with %v after SIGTERM", s.err)
 		}
-	case <-time.After(stopPatience):
+	case <-time.After(patience):
 		s.kill()
-		s.t.Errorf("the gateway had not stopped %v after SIGTERM", stopPatience)
+		s.t.Errorf("the gateway had not stopped %v after SIGTERM", patience)
 	}
 }
 
@@ -240,7 +238,7 @@ type command struct {
 	dir   string
 	env   []string
 	stdin string
-	limit time.Duration // 2 minutes
+	limit time.Duration // default patience
 }
 
 // run returns standard output, standard error and the exit code. A program
@@ -248,7 +246,7 @@ type command struct {
 func (c command) run(t *testing.T) (stdout, stderr string, code int) {
 	t.Helper()
 	if c.limit == 0 {
-		c.limit = 2 * time.Minute
+		c.limit = patience
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 	defer cancel()
@@ -256,7 +254,7 @@ func (c command) run(t *testing.T) (stdout, stderr string, code int) {
 	cmd.Dir = c.dir
 	cmd.Env = append(cleanEnv(), c.env...)
 	cmd.Stdin = strings.NewReader(c.stdin)
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = time.Minute
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

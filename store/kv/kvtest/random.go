@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"entrepot/store/kv"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // A choice returns a number from 0 to n-1: rapid's, or a fuzzer's.
@@ -213,7 +214,7 @@ func transaction(ctx context.Context, e kv.Engine, before model, pick choice) (m
 }
 
 func randomTransactions(t *testing.T, e kv.Engine) {
-	rapid.Check(t, func(rt *rapid.T) {
+	chance.Check(t, func(rt *rapid.T) {
 		clear := func(tx kv.Tx) error {
 			for _, table := range []kv.Table{tableFirst, tableRows, tableCounter, tableLast} {
 				if _, err := tx.DeleteRange(kv.Range{Table: table}, 100_000); err != nil {
