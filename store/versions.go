@@ -227,13 +227,13 @@ func (tx *Tx) DeleteCurrent(c *Container, o *Object, now Stamp) {
 // with the time at; what was current (nil: nothing) becomes a version. o is
 // changed to what is current then.
 func (tx *Tx) RestoreVersion(c *Container, current, o *Object, at Stamp) {
-	tx.dropVersion(c, o)
 	bare := *c
 	bare.Archive = nil
-	if current != nil {
+	if current != nil { // first: the ID that it may get must not be that of o
 		tx.retire(&bare, current, nil, true, at)
 		tx.take(c, current)
 	}
+	tx.dropVersion(c, o)
 	o.Timestamp, o.Born = at, c.Epoch
 	tx.tx.Put(objectKey(c.ID, o.Name), o.encode())
 	tx.expiry(c.ID, nil, o)
