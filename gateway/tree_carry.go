@@ -18,7 +18,11 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 	if err := w.moveTwin(tx, s, n, d, target); err != nil {
 		return err
 	}
-	if s.container.ID == d.container.ID && n.kind != NodeFile && !s.container.HasSnapshots() && !s.keepsVersions() && len(s.container.Replicas) == 0 {
+	whole, err := renamesAll(tx, s, n, d, target)
+	if err != nil {
+		return err
+	}
+	if whole {
 		_, err := tx.MoveTree(s.container.ID, n.path, target, w.cfg.MaxTree)
 		return err
 	}
@@ -28,6 +32,17 @@ func (w *transfer) moveObjects(tx *store.Tx, s *scope, n *node, d *scope, target
 		tx.MoveRow(&s.container, &d.container, &objects[i], &o, w.now)
 	}
 	return tx.MoveProps(&s.container, n.path, &d.container, target, n.kind == NodeFile)
+}
+
+// renamesAll tells whether the engine may rename the rows of a folder: nobody
+// has to know of each of them, and none keeps its past.
+func renamesAll(tx *store.Tx, s *scope, n *node, d *scope, target string) (bool, error) {
+	k := &s.container
+	if k.ID != d.container.ID || n.kind == NodeFile || k.HasSnapshots() || s.keepsVersions() || len(k.Replicas) > 0 {
+		return false, nil
+	}
+	past, err := tx.HasPast(k.ID, target)
+	return !past, err
 }
 
 // joins tells whether the chunks of a file are carried with their manifest.

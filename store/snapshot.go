@@ -347,6 +347,15 @@ func (tx *Tx) reapHistory(id uint64, now Stamp) (more bool, err error) {
 	return false, err
 }
 
+// HasPast tells whether names that begin with prefix have history: rows that
+// snapshots show, or that no snapshot shows any more and are not removed yet.
+func (v *View) HasPast(id uint64, prefix string) (bool, error) {
+	r := kv.Prefix(tableHistory, in(id, prefix))
+	r.KeysOnly = true
+	page, err := v.r.Scan(r, 1)
+	return err == nil && len(page.Items) > 0, err
+}
+
 // ObjectAt reads the version of an object that a snapshot shows.
 func (v *View) ObjectAt(id uint64, name string, epoch uint64) (o Object, found bool, err error) {
 	o, found, err = v.Object(id, name)

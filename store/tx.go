@@ -287,9 +287,10 @@ func (tx *Tx) MarkClash(id uint64) { tx.tx.Add(counterKey(CountContainerClashes,
 
 // MoveTree renames everything below one folder of a container to another:
 // objects, dead properties; content is not touched. Both prefixes end in a
-// slash; nothing may be below to. More than max objects: kv.ErrTooMany. What is
-// replicated is not moved so: nobody would be told of the names. Nor is what
-// snapshots show.
+// slash; nothing may be below to, and no past either (HasPast): rows keep the
+// epoch of their birth, and could end under the key of a past one. More than max
+// objects: kv.ErrTooMany. What is replicated is not moved so: nobody would be
+// told of the names. Nor is what snapshots show.
 func (tx *Tx) MoveTree(id uint64, from, to string, max int) (moved int, err error) {
 	moved, err = tx.tx.MovePrefix(tableObjects, in(id, from), in(id, to), max)
 	if err != nil {
