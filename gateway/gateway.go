@@ -20,6 +20,9 @@ type Config struct {
 	// MaxTree is how many objects one COPY or MOVE of a folder may touch, and
 	// how many a DELETE removes in one step; default and maximum 100,000.
 	MaxTree int
+	// MaxLocks is how many locks a container may have at once; default and
+	// maximum 10,000.
+	MaxLocks int
 	// LockDefault and LockMax are the timeouts of locks that ask for none and
 	// for too much; defaults 1 h and 24 h.
 	LockDefault, LockMax time.Duration
@@ -76,6 +79,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxTree <= 0 || c.MaxTree > 100_000 {
 		c.MaxTree = 100_000
+	}
+	if c.MaxLocks <= 0 || c.MaxLocks > maxLocks {
+		c.MaxLocks = maxLocks
 	}
 	if c.LockDefault == 0 {
 		c.LockDefault = time.Hour

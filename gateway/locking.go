@@ -10,8 +10,16 @@ import (
 	"entrepot/store"
 )
 
-// maxLocks bounds how many locks one decision looks at.
-const maxLocks = 10_000
+// Limits of locks, expired ones that were not removed yet included. Decisions
+// look at all locks of a path or a tree, so no lock is made beyond them.
+const (
+	maxLocks   = 10_000 // of a container
+	maxLocksAt = 500    // of one resource, as shared locks may be
+)
+
+// sweepEvery is at which numbers of locks of a container its expired ones are
+// looked for: at every multiple, so that it costs little for each.
+const sweepEvery = 256
 
 // live leaves out expired locks.
 func live(list []store.Lock, now store.Stamp) []store.Lock {

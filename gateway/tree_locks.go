@@ -91,7 +91,7 @@ func (t *Trees) lock(tx *store.Tx, p auth.Principal, ref Ref, at *scope, cond *C
 	if err := t.noConflict(tx, &s, &n, record, now); err != nil {
 		return false, err
 	}
-	if err := t.sweepLocks(tx, s.container.ID, n.path, now); err != nil {
+	if err := t.roomForLock(tx, s.container.ID, n.path, now); err != nil {
 		return false, err
 	}
 	tx.PutLock(record, true)
@@ -158,15 +158,46 @@ func (t *Trees) noConflict(tx *store.Tx, s *scope, n *node, record *store.Lock, 
 	return nil
 }
 
-// sweepLocks removes expired locks at a path.
-func (c *core) sweepLocks(tx *store.Tx, id uint64, path string, now store.Stamp) error {
-	locks, err := tx.LocksAt(id, path)
-	for i := range locks {
-		if locks[i].Expires <= now {
-			tx.DeleteLock(&locks[i])
+// roomForLock makes room for one more lock at a path of a container: expired
+// ones are removed, at the path always and elsewhere now and then. OverQuota
+// with MetadataFull when those that live are too many.
+func (c *core) roomForLock(tx *store.Tx, id uint64, path string, now store.Stamp) error {
+	var count int64
+	b := tx.Batch()
+	b.Count(store.CountContainerLocks, id, &count)
+	if err := b.Do(); err != nil {
+		return err
+	}
+	here, err := tx.LocksAt(id, path)
+	if err != nil {
+		return err
+	}
+	if len(here)-sweepLocks(tx, here, now) >= maxLocksAt {
+		return errs.New("trees.Lock", errs.OverQuota, errs.MetadataFull, "The resource has too many locks.")
+	}
+	if count == 0 || count%sweepEvery != 0 && count < int64(c.cfg.MaxLocks) {
+		return nil
+	}
+	all, err := tx.LocksBelow(id, "", maxLocks)
+	if err != nil {
+		return err
+	}
+	if len(all)-sweepLocks(tx, all, now) >= c.cfg.MaxLocks {
+		return errs.New("trees.Lock", errs.OverQuota, errs.MetadataFull, "The container has too many locks.")
+	}
+	return nil
+}
+
+// sweepLocks removes those of a list that have expired and returns their
+// number.
+func sweepLocks(tx *store.Tx, list []store.Lock, now store.Stamp) (removed int) {
+	for i := range list {
+		if list[i].Expires <= now {
+			tx.DeleteLock(&list[i])
+			removed++
 		}
 	}
-	return err
+	return removed
 }
 
 // Refresh gives a lock that covers ref and whose token is among those of cond a
