@@ -103,14 +103,7 @@ func TestFileInPiecesIsMendedFromTheOtherSide(t *testing.T) {
 			whole := r.upload("whole", manyPieces(5)...)
 			r.set(2)
 			r.drain()
-			at, blobs := r.ref, r.first
-			if side == "replica" {
-				at, blobs = r.copy, r.second
-			}
-			damage(t, blobs)
-			if got := r.report(at); !strings.Contains(got, "whole|FAILURE|") {
-				t.Fatalf("damage was not found:\n%s", got)
-			}
+			at := r.damaged(side, "whole")
 			done, err := r.Gateway.Replication.Mend(r.Ctx("tester"), r.ref)
 			if err != nil || done.Mended != 1 || done.Left != 0 {
 				t.Fatalf("%+v, %v", done, err)

@@ -181,8 +181,8 @@ type ReplicaSummary struct {
 	// Replicas counts the replications, Held those where nothing gets there.
 	Replicas, Held int64
 	// Pending counts the names to be brought in step, Failed those of them that
-	// failed; of each replication at most 10,000. Lag is how old the first
-	// change is that has not arrived.
+	// failed; of each replication at most the first 10,000 by name. Lag is how
+	// old the first of their changes is.
 	Pending, Failed int64
 	Lag             time.Duration
 }

@@ -133,6 +133,21 @@ func damage(t *testing.T, b blob.Blobs) {
 	}
 }
 
+// damaged damages all content of the source or the replica, has it found, and
+// returns the space of that side, of which item is a failure now.
+func (r *replicated) damaged(side, item string) gateway.Ref {
+	r.t.Helper()
+	at, blobs := r.ref, r.first
+	if side == "replica" {
+		at, blobs = r.copy, r.second
+	}
+	damage(r.t, blobs)
+	if got := r.report(at); !strings.Contains(got, item+"|FAILURE|") {
+		r.t.Fatalf("damage was not found:\n%s", got)
+	}
+	return at
+}
+
 func TestDamagedContentIsMendedFromTheOtherStore(t *testing.T) {
 	for _, side := range []string{"source", "replica"} {
 		t.Run(side, func(t *testing.T) {
@@ -141,14 +156,7 @@ func TestDamagedContentIsMendedFromTheOtherStore(t *testing.T) {
 			before := r.put("a", body, gateway.PutOptions{Properties: gateway.Properties{"k": "v"}})
 			r.set(2)
 			r.drain()
-			at, blobs := r.ref, r.first
-			if side == "replica" {
-				at, blobs = r.copy, r.second
-			}
-			damage(t, blobs)
-			if got := r.report(at); !strings.Contains(got, "a|FAILURE|") {
-				t.Fatalf("damage was not found:\n%s", got)
-			}
+			at := r.damaged(side, "a")
 			done, err := r.Gateway.Replication.Mend(r.Ctx("tester"), r.ref)
 			if err != nil || done.Mended != 1 || done.Left != 0 || done.Looked != 2 {
 				t.Fatalf("%+v, %v", done, err)

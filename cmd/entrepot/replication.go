@@ -219,7 +219,7 @@ func newReplicaMetrics(r *gateway.Replication) *replicaMetrics {
 		held:        desc("held", "Replications where nothing gets there."),
 		pending:     desc("pending", "Names that are to be brought in step, at most 10000 of each replication."),
 		failed:      desc("pending_failed", "Those of the pending names that failed at least once."),
-		lag:         desc("lag_seconds", "Age of the first change that has not arrived."),
+		lag:         desc("lag_seconds", "Age of the first change that has not arrived, of the first 10000 names of each replication."),
 	}
 }
 
