@@ -198,6 +198,9 @@ func (e *Engine) finish() {
 			e.failed(err)
 		}
 	}
+	e.mu.Lock()
+	e.company.note(len(c.members) + len(e.queue))
+	e.mu.Unlock()
 	for _, r := range c.members {
 		close(r.done)
 	}

@@ -23,11 +23,13 @@ type Engine struct {
 	path string
 	opt  Options
 
-	mu     sync.Mutex
-	queue  []*request // not yet taken by the combiner
-	closed bool
-	wake   chan struct{} // has room for one: there may be something in queue
-	idle   chan struct{} // closed when the combiner has ended
+	mu      sync.Mutex
+	queue   []*request // not yet taken by the combiner
+	want    int        // the combiner is to be woken when so many are queued; 0: at once
+	company company
+	closed  bool
+	wake    chan struct{} // has room for one: there may be something in queue
+	idle    chan struct{} // closed when the combiner has ended
 
 	stopped atomic.Pointer[error] // why writing has stopped
 	commits atomic.Uint64
@@ -162,6 +164,10 @@ func (e *Engine) enqueue(r *request) error {
 		return err
 	}
 	e.queue = append(e.queue, r)
+	if len(e.queue) < e.want {
+		return nil
+	}
+	e.want = 0
 	select {
 	case e.wake <- struct{}{}:
 	default:
@@ -179,6 +185,7 @@ func (e *Engine) take(spare []*request) []*request {
 		switch {
 		case waiting > 0:
 			e.gather(waiting)
+			e.awaitCompany()
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			taken := e.queue

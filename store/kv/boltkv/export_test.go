@@ -1,6 +1,9 @@
 package boltkv
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // WithOpenFile returns o with a replacement for os.OpenFile.
 func (o Options) WithOpenFile(open func(string, int, os.FileMode) (*os.File, error)) Options {
@@ -65,4 +68,29 @@ const (
 const (
 	BlockSize   = blockSize
 	RecordStart = recordStart
+)
+
+// WithTimer returns o with a replacement for timers.
+func (o Options) WithTimer(after func(time.Duration) (<-chan time.Time, func())) Options {
+	o.after = after
+	return o
+}
+
+// A Company is what an engine knows of how many write at a time.
+type Company struct{ c company }
+
+// Note notes that n writers were there at a commit.
+func (c *Company) Note(n int) { c.c.note(n) }
+
+// Waited notes whether a wait was in vain.
+func (c *Company) Waited(vain bool) { c.c.waited(vain) }
+
+// Expected returns how many writers are to be waited for.
+func (c *Company) Expected() int { return c.c.expected() }
+
+// Bounds of waiting for writers.
+const (
+	Noticed    = noticed
+	FirstPause = firstPause
+	LastPause  = lastPause
 )

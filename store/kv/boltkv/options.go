@@ -48,6 +48,9 @@ type Options struct {
 	syncDir func(string) error
 	// observe is told in tests what was done to a file.
 	observe func(event string, f *os.File)
+	// after replaces timers in tests: over gets a value after d, unless stop was
+	// called.
+	after func(d time.Duration) (over <-chan time.Time, stop func())
 	// tuning holds the bounds that tests make smaller.
 	tuning tuning
 }
@@ -102,6 +105,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.syncDir == nil {
 		o.syncDir = syncDir
+	}
+	if o.after == nil {
+		o.after = after
 	}
 	if o.observe == nil {
 		o.observe = func(string, *os.File) {}
