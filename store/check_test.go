@@ -113,6 +113,13 @@ func TestCheckFindsAndMendsWhatIsDerived(t *testing.T) {
 			rows, values := valuesOf(tx, tableObjects, append(c, "small"...))
 			tx.Put(kv.Key{Table: tableObjects, Row: rows[0]}, flip(values[0]))
 		}, `container 77, "small": record: value is damaged`, false},
+		{"a past property", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: tablePastProps, Row: append(c, "a\x00s\x00n\x00\x00"...)}, nil) }, "past property row", false},
+		{"a property that ended before it was written", func(_ *world, tx kv.Tx) {
+			tx.Put(kv.Key{Table: tablePastProps, Row: append(c, "a\x00s\x00n\x00000000000000000f\x00"...)}, seal([]byte{1, 48 << 1, 9})) // a record: its version, the tag of a number, 9
+		}, "written in epoch 15, it ended in epoch", false},
+		{"past of no container", func(_ *world, tx kv.Tx) {
+			tx.Put(kv.Key{Table: tablePastProps, Row: append(id8(99), "a\x00s\x00n\x000000000000000001\x00"...)}, seal([]byte{1, 48 << 1, 2}))
+		}, "container 99 does not exist", false},
 		{"work of no kind", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: tableQueue, Row: make([]byte, 20)}, nil) }, "no work of kind 0", false},
 	} {
 		t.Run(plant.what, func(t *testing.T) {

@@ -190,6 +190,19 @@ func propertiesBetweenContainers(t *testing.T, w *onEngine) {
 	move(&here, &there, "b")
 	in(&there)
 	want(t, "what the snapshot of before shows", w.propsAt(arrived), "a: p=2(1,de) ; ")
+
+	// Without snapshots the source's epochs are ahead all the same.
+	in(&here)
+	w.unsnapshot("s1")
+	w.unsnapshot("s2")
+	w.setProp("c", "p", "4")
+	here = w.container
+	fresh := store.Container{ID: 79, Account: "press", Name: "fresh", Depot: 5}
+	guards = append(guards, store.LockContainer(79, false), store.LockName("press", "fresh"))
+	w.update(guards, func(tx *store.Tx) error { tx.CreateContainer(&fresh); return nil })
+	move(&here, &fresh, "c")
+	in(&fresh)
+	want(t, "what a snapshot of the fresh one shows", w.propsAt(w.snapshot("f1")), "c: p=4(1,de) ; ")
 	w.container = here
 }
 

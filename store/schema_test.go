@@ -44,6 +44,8 @@ func TestCoversFollowsTheTableOfLocks(t *testing.T) {
 	}{
 		{object, objectKey(1, "d"), true}, {object, objectKey(1, "d/"), true}, {object, objectKey(1, "d/x"), false},
 		{object, objectKey(2, "d"), false}, {object, containerKey(1), false},
+		{object, key(tablePastProps, pastPropRow(propKey(1, "d", "ns", "p", 0).Row, 3)), true},
+		{object, key(tablePastProps, pastPropRow(propKey(1, "e", "ns", "p", 0).Row, 3)), false},
 		{object, propKey(1, "d", "ns", "p", 0), true}, {object, propKey(1, "e", "ns", "p", 0), false},
 		{held(LockContainer(1, false)), objectKey(1, "any"), true}, {held(LockContainer(1, false)), objectKey(2, "any"), false},
 		{held(LockDepot(5, false)), depotKey(5), true}, {held(LockDepot(5, true)), depotKey(5), false},

@@ -155,7 +155,17 @@ func (f *fixture) takeSnapshots(t *testing.T) {
 	f.must(t, 201, "MKCOL", "/dav/p/d/sub/", "")
 	f.must(t, 201, "PUT", "/dav/p/d/a", "old")
 	f.must(t, 201, "PUT", "/dav/p/d/sub/b", "kept only in s1, and longer than what lies inline in the tests' store, sixty-four bytes")
+	patch := func(path, what string) {
+		t.Helper()
+		f.must(t, 207, "PROPPATCH", path, `<D:propertyupdate xmlns:D="DAV:" xmlns:x="http://example.org/x">`+what+`</D:propertyupdate>`)
+	}
+	for _, path := range []string{"/dav/p/", "/dav/p/d/", "/dav/p/d/a", "/dav/p/d/sub/b"} {
+		patch(path, `<D:set><D:prop><x:mood>then</x:mood><x:gone/></D:prop></D:set>`)
+	}
 	snapshot("s1")
+	for _, path := range []string{"/dav/p/", "/dav/p/d/", "/dav/p/d/a"} {
+		patch(path, `<D:set><D:prop><x:mood>now</x:mood><x:more/></D:prop></D:set><D:remove><D:prop><x:gone/></D:prop></D:remove>`)
+	}
 	f.must(t, 204, "PUT", "/dav/p/d/a", "newer")
 	f.must(t, 204, "DELETE", "/dav/p/d/sub", "")
 	snapshot("s2")
