@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"entrepot/gateway"
@@ -40,6 +41,8 @@ type mixture struct {
 	g *gateway.Gateway
 	w *world
 	n int // bodies written
+
+	shots map[string]map[string]string // by container and name of a snapshot: the dead properties that it shows
 }
 
 func (m *mixture) name(t *rapid.T) string {
@@ -133,6 +136,39 @@ func (m *mixture) change(t *rapid.T) {
 		err = m.g.Trees.MakeFolder(m.w.ctx, at, gateway.Conditions{})
 	}
 	m.tell(t, "change "+at.String(), err)
+}
+
+// patch sets or removes a dead property; what the snapshots of the container
+// show stays as it was.
+func (m *mixture) patch(t *rapid.T) {
+	at := m.ref(t)
+	if rapid.IntRange(0, 6).Draw(t, "of the container") == 0 {
+		at.Object = ""
+	}
+	var value []byte
+	if rapid.Bool().Draw(t, "set") {
+		value = []byte(m.body(t))
+	}
+	m.tell(t, "patch "+at.String(), m.w.setProp(at.Container, at.Object, "urn:x/", "p", value))
+}
+
+// remember notes what a new snapshot shows, as nothing of it may change.
+func (m *mixture) remember(t *rapid.T, c, name string) {
+	m.shots[c+"/"+name] = m.w.noted(t, c, ".zfs/snapshot/"+name, 10)
+}
+
+// unchanged compares what every snapshot shows with what it showed at first.
+func (m *mixture) unchanged(t *rapid.T) {
+	for key, want := range m.shots {
+		c, name, _ := strings.Cut(key, "/")
+		if _, err := m.g.Trees.Stat(m.w.ctx, ref(c, ".zfs/snapshot/"+name), gateway.NodeParts{}); errs.Of(err) == errs.NotFound {
+			delete(m.shots, key)
+			continue
+		}
+		if diff := cmp.Diff(want, m.w.noted(t, c, ".zfs/snapshot/"+name, 3)); diff != "" {
+			t.Fatalf("snapshot %s changed (was -, is +):\n%s", key, diff)
+		}
+	}
 }
 
 func (m *mixture) copy(t *rapid.T) {
@@ -230,7 +266,9 @@ func (m *mixture) snapshot(t *rapid.T) {
 	var err error
 	switch rapid.IntRange(0, 4).Draw(t, "do") {
 	case 0, 1:
-		err = m.g.Snapshots.Create(m.w.ctx, ref(c, ""), name)
+		if err = m.g.Snapshots.Create(m.w.ctx, ref(c, ""), name); err == nil {
+			m.remember(t, c, name)
+		}
 	case 2:
 		err = m.g.Snapshots.Destroy(m.w.ctx, ref(c, ""), name)
 	case 3:
@@ -287,8 +325,10 @@ func (m *mixture) play(t *rapid.T, tb testing.TB) {
 	t.Repeat(map[string]func(*rapid.T){
 		"put": m.put, "put again": m.put, "special": m.putSpecial, "chunked": m.putChunked, "change": m.change, "change more": m.change,
 		"copy": m.copy, "transfer": m.transfer, "transfer more": m.transfer, "assemble": m.assemble, "past": m.past, "snapshot": m.snapshot, "mode": m.mode, "pass": m.pass,
+		"patch": m.patch, "patch again": m.patch,
 	})
 	sound(t, tb, m.Store)
+	m.unchanged(t)
 	m.removeAll(t)
 	sound(t, tb, m.Store)
 	if n, err := m.Store.ContentCount(tb.Context()); err != nil || n != 0 {
@@ -310,7 +350,7 @@ func TestRandomKeepingAndSharingLeavesASoundStore(t *testing.T) {
 		f := gatewaytest.NewWith(s, gatewaytest.Options{
 			Config: gateway.Config{Chunks: jsonChunks{}}, InlineLimit: rapid.SampledFrom([]int{64, 512}).Draw(r, "inline"),
 		})
-		m := &mixture{Fixture: f, g: f.Gateway, w: &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}}
+		m := &mixture{Fixture: f, g: f.Gateway, w: &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}, shots: map[string]map[string]string{}}
 		for _, c := range []string{"c", "k", "kept"} {
 			m.w.container(c)
 		}

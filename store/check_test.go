@@ -113,7 +113,9 @@ func TestCheckFindsAndMendsWhatIsDerived(t *testing.T) {
 			rows, values := valuesOf(tx, tableObjects, append(c, "small"...))
 			tx.Put(kv.Key{Table: tableObjects, Row: rows[0]}, flip(values[0]))
 		}, `container 77, "small": record: value is damaged`, false},
-		{"a past property", func(_ *world, tx kv.Tx) { tx.Put(kv.Key{Table: tablePastProps, Row: append(c, "a\x00s\x00n\x00\x00"...)}, nil) }, "past property row", false},
+		{"a past property", func(_ *world, tx kv.Tx) {
+			tx.Put(kv.Key{Table: tablePastProps, Row: append(c, "a\x00s\x00n\x00\x00"...)}, nil)
+		}, "past property row", false},
 		{"a property that ended before it was written", func(_ *world, tx kv.Tx) {
 			tx.Put(kv.Key{Table: tablePastProps, Row: append(c, "a\x00s\x00n\x00000000000000000f\x00"...)}, seal([]byte{1, 48 << 1, 9})) // a record: its version, the tag of a number, 9
 		}, "written in epoch 15, it ended in epoch", false},
