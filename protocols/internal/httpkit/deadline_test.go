@@ -12,32 +12,42 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"entrepot/protocols/internal/httpkit"
+	"entrepot/protocols/protocoltest"
 )
 
 const stall = 150 * time.Millisecond
 
-// serve runs handler behind deadlines and returns the address.
-func serve(t *testing.T, limits httpkit.Deadlines, handler http.HandlerFunc) string {
+// timeless runs a test on a clock of its own, which moves on when everybody
+// waits for it: so no machine is too slow for it.
+func timeless(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+// serve runs handler behind deadlines.
+func serve(t *testing.T, limits httpkit.Deadlines, handler http.HandlerFunc) *protocoltest.Pipe {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rolling := httpkit.NewResponse(w, limits)
 		body := limits.Body(r.Body, rolling.Control())
 		r.Body = body
 		handler(rolling, r)
 		rolling.Finish()
 		httpkit.Answered(r, body)
-	}))
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
+	})}
+	l := protocoltest.NewPipe()
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return l
 }
 
 // dial opens a connection and sends the head of a PUT of size bytes.
-func dial(t *testing.T, addr string, size int) net.Conn {
+func dial(t *testing.T, l *protocoltest.Pipe, size int) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := l.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,106 +57,116 @@ func dial(t *testing.T, addr string, size int) net.Conn {
 }
 
 func TestBodyThatStandsStillIsEnded(t *testing.T) {
-	result := make(chan error, 1)
-	addr := serve(t, httpkit.Deadlines{Stall: stall}, func(_ http.ResponseWriter, r *http.Request) {
-		_, err := io.Copy(io.Discard, r.Body)
-		result <- err
+	synctest.Test(t, func(t *testing.T) {
+		result := make(chan error, 1)
+		gate := serve(t, httpkit.Deadlines{Stall: stall}, func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.Copy(io.Discard, r.Body)
+			result <- err
+		})
+		conn := dial(t, gate, 10)
+		fmt.Fprint(conn, "five")
+		if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("reading a body that stands still gave %v, want os.ErrDeadlineExceeded", err)
+		}
 	})
-	conn := dial(t, addr, 10)
-	fmt.Fprint(conn, "five")
-	if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("reading a body that stands still gave %v, want os.ErrDeadlineExceeded", err)
-	}
 }
 
 func TestBodyMayTakeLongWhileItMoves(t *testing.T) {
-	result := make(chan error, 1)
-	addr := serve(t, httpkit.Deadlines{Stall: stall}, func(_ http.ResponseWriter, r *http.Request) {
-		_, err := io.Copy(io.Discard, r.Body)
-		result <- err
+	synctest.Test(t, func(t *testing.T) {
+		result := make(chan error, 1)
+		gate := serve(t, httpkit.Deadlines{Stall: stall}, func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.Copy(io.Discard, r.Body)
+			result <- err
+		})
+		conn := dial(t, gate, 8)
+		for range 8 { // twice as long as a standstill may be
+			time.Sleep(stall / 4)
+			fmt.Fprint(conn, "x")
+		}
+		if err := <-result; err != nil {
+			t.Errorf("a slow body that moves was ended: %v", err)
+		}
 	})
-	conn := dial(t, addr, 8)
-	for range 8 { // twice as long as a standstill may be
-		time.Sleep(stall / 4)
-		fmt.Fprint(conn, "x")
-	}
-	if err := <-result; err != nil {
-		t.Errorf("a slow body that moves was ended: %v", err)
-	}
 }
 
 func TestBodyThatTricklesIsEnded(t *testing.T) {
-	result := make(chan error, 1)
-	addr := serve(t, httpkit.Deadlines{Stall: stall, MinRate: 1000}, func(_ http.ResponseWriter, r *http.Request) {
-		_, err := io.Copy(io.Discard, r.Body)
-		result <- err
-	})
-	conn := dial(t, addr, 1000)
-	stop := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(stall / 10):
-				fmt.Fprint(conn, "x")
+	synctest.Test(t, func(t *testing.T) {
+		result := make(chan error, 1)
+		gate := serve(t, httpkit.Deadlines{Stall: stall, MinRate: 1000}, func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.Copy(io.Discard, r.Body)
+			result <- err
+		})
+		conn := dial(t, gate, 1000)
+		stop := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(stall / 10):
+					fmt.Fprint(conn, "x")
+				}
 			}
+		}()
+		defer close(stop)
+		if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a body that trickles gave %v, want os.ErrDeadlineExceeded", err)
 		}
-	}()
-	defer close(stop)
-	if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a body that trickles gave %v, want os.ErrDeadlineExceeded", err)
-	}
+	})
 }
 
 func TestTimeOfTheHandlerIsNotTheClients(t *testing.T) {
-	addr := serve(t, httpkit.Deadlines{Stall: stall}, func(w http.ResponseWriter, r *http.Request) {
-		var first [1]byte
-		if _, err := io.ReadFull(r.Body, first[:]); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(2 * stall) // the deadline set for the first read passes
-		rest, err := io.ReadAll(r.Body)
-		if err != nil || string(rest) != "ello" {
-			t.Errorf("rest of the body is %q, %v", rest, err)
-		}
-		time.Sleep(2 * stall) // and so does the one of the last read
-		if err := r.Context().Err(); err != nil {
-			t.Errorf("the request was given up while the handler worked: %v", err)
-		}
-		_, _ = io.WriteString(w, "done")
-	})
-	conn := dial(t, addr, 5)
-	fmt.Fprint(conn, "hello")
-	reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text, err := io.ReadAll(reply.Body); err != nil || string(text) != "done" {
-		t.Errorf("answer %q, %v", text, err)
-	}
-}
-
-func TestDeadlineOfOneRequestDoesNotReachTheNext(t *testing.T) {
-	addr := serve(t, httpkit.Deadlines{Stall: stall}, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(w, r.Body)
-	})
-	conn := dial(t, addr, 1)
-	in := bufio.NewReader(conn)
-	for _, body := range []string{"a", "b"} {
-		fmt.Fprint(conn, body)
-		reply, err := http.ReadResponse(in, nil)
+	synctest.Test(t, func(t *testing.T) {
+		gate := serve(t, httpkit.Deadlines{Stall: stall}, func(w http.ResponseWriter, r *http.Request) {
+			var first [1]byte
+			if _, err := io.ReadFull(r.Body, first[:]); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(2 * stall) // the deadline set for the first read passes
+			rest, err := io.ReadAll(r.Body)
+			if err != nil || string(rest) != "ello" {
+				t.Errorf("rest of the body is %q, %v", rest, err)
+			}
+			time.Sleep(2 * stall) // and so does the one of the last read
+			if err := r.Context().Err(); err != nil {
+				t.Errorf("the request was given up while the handler worked: %v", err)
+			}
+			_, _ = io.WriteString(w, "done")
+		})
+		conn := dial(t, gate, 5)
+		fmt.Fprint(conn, "hello")
+		reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, err := io.ReadAll(reply.Body); err != nil || string(text) != body {
-			t.Errorf("answer %q, %v; want %q", text, err, body)
+		if text, err := io.ReadAll(reply.Body); err != nil || string(text) != "done" {
+			t.Errorf("answer %q, %v", text, err)
 		}
-		if body == "a" {
-			time.Sleep(2 * stall)
-			fmt.Fprint(conn, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+	})
+}
+
+func TestDeadlineOfOneRequestDoesNotReachTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := serve(t, httpkit.Deadlines{Stall: stall}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(w, r.Body)
+		})
+		conn := dial(t, gate, 1)
+		in := bufio.NewReader(conn)
+		for _, body := range []string{"a", "b"} {
+			fmt.Fprint(conn, body)
+			reply, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := io.ReadAll(reply.Body); err != nil || string(text) != body {
+				t.Errorf("answer %q, %v; want %q", text, err, body)
+			}
+			if body == "a" {
+				time.Sleep(2 * stall)
+				fmt.Fprint(conn, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+			}
 		}
-	}
+	})
 }
 
 func TestReaderThatStandsStillIsEnded(t *testing.T) {
@@ -164,12 +184,12 @@ func TestReaderThatStandsStillIsEnded(t *testing.T) {
 			return err
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		timeless(t, name, func(t *testing.T) {
 			result := make(chan error, 1)
-			addr := serve(t, httpkit.Deadlines{Stall: stall, MinRate: 4 << 20}, func(w http.ResponseWriter, _ *http.Request) {
+			gate := serve(t, httpkit.Deadlines{Stall: stall, MinRate: 4 << 20}, func(w http.ResponseWriter, _ *http.Request) {
 				result <- send(w)
 			})
-			dial(t, addr, 0)
+			dial(t, gate, 0)
 			select {
 			case err := <-result:
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -235,28 +255,37 @@ func TestFileReachesTheServersReadFrom(t *testing.T) {
 }
 
 func TestResponseOffersNoHijack(t *testing.T) {
-	hijacked := make(chan error, 1)
-	addr := serve(t, httpkit.Deadlines{}, func(w http.ResponseWriter, _ *http.Request) {
-		_, _, err := http.NewResponseController(w).Hijack()
-		hijacked <- err
-		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
-			t.Errorf("EnableFullDuplex: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		hijacked := make(chan error, 1)
+		gate := serve(t, httpkit.Deadlines{}, func(w http.ResponseWriter, _ *http.Request) {
+			_, _, err := http.NewResponseController(w).Hijack()
+			hijacked <- err
+			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+				t.Errorf("EnableFullDuplex: %v", err)
+			}
+			if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Errorf("SetWriteDeadline: %v", err)
+			}
+			if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
+				t.Errorf("SetReadDeadline: %v", err)
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Errorf("Flush: %v", err)
+			}
+			w.(http.Flusher).Flush()
+		})
+		conn := dial(t, gate, 0)
+		reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, reply.Body) // its end is that of the handler
 		}
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
-			t.Errorf("SetWriteDeadline: %v", err)
+		if err != nil {
+			t.Error(err)
 		}
-		if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
-			t.Errorf("SetReadDeadline: %v", err)
+		if err := <-hijacked; !errors.Is(err, http.ErrNotSupported) {
+			t.Errorf("Hijack = %v, want not supported", err)
 		}
-		if err := http.NewResponseController(w).Flush(); err != nil {
-			t.Errorf("Flush: %v", err)
-		}
-		w.(http.Flusher).Flush()
 	})
-	dial(t, addr, 0)
-	if err := <-hijacked; !errors.Is(err, http.ErrNotSupported) {
-		t.Errorf("Hijack = %v, want not supported", err)
-	}
 }
 
 func TestResponseCountsStatusAndBytes(t *testing.T) {
@@ -296,31 +325,37 @@ func TestNoStallMeansNoDeadlines(t *testing.T) {
 }
 
 func TestRefusedClientThatHoldsItsBodyBackIsLetGo(t *testing.T) {
-	addr := serve(t, httpkit.Deadlines{Stall: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/refused" {
-			w.WriteHeader(http.StatusForbidden)
-			return
+	synctest.Test(t, func(t *testing.T) {
+		gate := serve(t, httpkit.Deadlines{Stall: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/refused" {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			n, err := io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, n, err)
+		})
+		for path, want := range map[string]string{"/refused": "403", "/taken": "5 <nil>"} {
+			conn, err := gate.Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", path)
+			answers := bufio.NewReader(conn)
+			if path == "/taken" {
+				if line, err := answers.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+					t.Errorf("asked for the body with %q, %v", line, err)
+				}
+				time.Sleep(2 * stall) // longer than a refused client is waited for
+				fmt.Fprint(conn, "helloGET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(answers)
+			if err != nil || !strings.Contains(string(answer), want) {
+				t.Errorf("%s: %q, %v", path, answer, err)
+			}
+			conn.Close()
 		}
-		n, err := io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, n, err)
 	})
-	for path, want := range map[string]string{"/refused": "403", "/taken": "5 <nil>"} {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", path)
-		if path == "/taken" {
-			time.Sleep(2 * stall) // longer than a refused client is waited for
-			fmt.Fprint(conn, "helloGET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		}
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := io.ReadAll(conn)
-		if err != nil || !strings.Contains(string(answer), want) {
-			t.Errorf("%s: %q, %v", path, answer, err)
-		}
-		conn.Close()
-	}
 }
