@@ -51,10 +51,10 @@ run: build ## build, then serve ./data on 127.0.0.1:8080
 	@exec $(OUT)/entrepot serve --data ./data
 
 test: go ## everything needed to trust a change; installs clients when run as root on Debian
-	@.ci/with-packages "$(CLIENTS)" $(GOTEST) -timeout 14m ./...
+	@.ci/with-packages "$(CLIENTS)" $(GOTEST) -timeout 40m ./...
 
 e2e: go ## further real clients: mounted drives, backup programs, desktops
-	@GO="$(GO)" .ci/with-rclone $(RCLONE) .ci/with-packages "$(MOUNTS)" $(GOTEST) -timeout 14m -tags e2e -run '^TestE2E' ./cmd/entrepot/clients
+	@GO="$(GO)" .ci/with-rclone $(RCLONE) .ci/with-packages "$(MOUNTS)" $(GOTEST) -timeout 40m -tags e2e -run '^TestE2E' ./cmd/entrepot/clients
 
 check: lint race ## what a commit must pass: gofmt, vet, staticcheck, tidy go.mod, race and shape tests
 	$(GO) mod tidy -diff

@@ -13,7 +13,7 @@ import (
 // asking for it as a space's reader does.
 func (w *world) learned(name string) gateway.Object {
 	w.t.Helper()
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		o, err := w.g.Objects.Head(w.ctx, ref("c", name), gateway.Conditions{})
 		w.must(err)
 		if o.JoinedMD5 != "" || time.Now().After(until) {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -21,6 +22,7 @@ import (
 	"entrepot/gateway/errs"
 	"entrepot/protocols"
 	"entrepot/protocols/internal/httpkit"
+	"entrepot/protocols/protocoltest"
 )
 
 // listen opens a loopback listener.
@@ -176,28 +178,32 @@ func TestHTTP2IsServedOverTLSOnly(t *testing.T) {
 }
 
 func TestSlowHeadersAndBodiesAreEnded(t *testing.T) {
-	result := make(chan error, 1)
-	f, _ := newFront(t, protocols.Config{HeaderTimeout: 100 * time.Millisecond, Stall: 100 * time.Millisecond},
-		protocols.Mount{Name: "one", Face: face{"one", func(_ http.ResponseWriter, r *http.Request) {
-			_, err := io.ReadAll(r.Body)
-			result <- err
-		}}})
-	addr, _ := start(t, f, nil)
-	for _, begin := range []string{"GET /one HTTP/1.1\r\nHost: x\r\nX-Slow", "PUT /one HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfive"} {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		result := make(chan error, 1)
+		f, _ := newFront(t, protocols.Config{HeaderTimeout: 100 * time.Millisecond, Stall: 100 * time.Millisecond},
+			protocols.Mount{Name: "one", Face: face{"one", func(_ http.ResponseWriter, r *http.Request) {
+				_, err := io.ReadAll(r.Body)
+				result <- err
+			}}})
+		l := protocoltest.NewPipe()
+		go func() { _ = f.Serve(l, nil) }()
+		t.Cleanup(func() { _ = f.Shutdown(context.Background()) })
+		for _, begin := range []string{"GET /one HTTP/1.1\r\nHost: x\r\nX-Slow", "PUT /one HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfive"} {
+			conn, err := l.Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			fmt.Fprint(conn, begin)
+			if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%q was waited for", begin)
+			}
 		}
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-		fmt.Fprint(conn, begin)
-		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%q was waited for", begin)
+		if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the face's read gave %v, want os.ErrDeadlineExceeded", err)
 		}
-	}
-	if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the face's read gave %v, want os.ErrDeadlineExceeded", err)
-	}
+	})
 }
 
 // conn is a connection from anywhere, for the hook that counts them.

@@ -53,7 +53,7 @@ func TestS50BrokenDownloadsLeaveNothingOpen(t *testing.T) {
 		}
 	}
 	moreFiles, moreRoutines := files, routines
-	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
 		if moreFiles, moreRoutines = settle(t); moreFiles <= files+8 && moreRoutines <= routines+8 {
 			return
 		}

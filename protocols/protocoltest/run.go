@@ -29,7 +29,7 @@ type Fixture struct {
 	Passwords map[string]string
 	// Vars are variables that are set from the start.
 	Vars map[string]string
-	// Limit is how long one step may take; 0 means ten seconds.
+	// Limit is how long one step may take; 0 means a minute.
 	Limit time.Duration
 }
 

@@ -17,7 +17,7 @@ import (
 const (
 	maxHeader    = 1 << 20   // bytes of one header block that is read
 	maxReply     = 128 << 20 // bytes of one body that is read
-	defaultLimit = 10 * time.Second
+	defaultLimit = time.Minute
 )
 
 // An exchange is what went over one connection.

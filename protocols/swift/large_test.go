@@ -110,7 +110,7 @@ func TestS32ManifestsAreReadWithinLimits(t *testing.T) {
 		if w.Code != tt.status || tt.told != "" && w.Body.String() != tt.told || w.Body.Len() > 100_000 {
 			t.Errorf("%s: %d %.200q", name, w.Code, w.Body)
 		}
-		if took := time.Since(began); took > 10*time.Second {
+		if took := time.Since(began); took > 2*time.Minute {
 			t.Errorf("%s took %v", name, took)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"entrepot/store/kv/kvtest"
 )
 
 // TestMain turns the test program into the victim of a crash test when it
@@ -14,5 +14,5 @@ func TestMain(m *testing.M) {
 		victim(path)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(kvtest.Main(m, func() {}))
 }

@@ -230,8 +230,18 @@ func TestCrashOfTheServerLosesNothing(t *testing.T) {
 			}
 		})
 	}
+	more := func() { // waits for further acknowledgements
+		mu.Lock()
+		enough := len(acknowledged) + 10*workers
+		mu.Unlock()
+		for now := 0; now < enough && !t.Failed(); time.Sleep(time.Millisecond) {
+			mu.Lock()
+			now = len(acknowledged)
+			mu.Unlock()
+		}
+	}
 	for range 2 {
-		time.Sleep(200 * time.Millisecond)
+		more()
 		if err := c.Stop(true); err != nil {
 			t.Error(err)
 		}
@@ -239,7 +249,7 @@ func TestCrashOfTheServerLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(200 * time.Millisecond)
+	more()
 	stop.Store(true)
 	wg.Wait()
 	rows, counted := count(t, e)

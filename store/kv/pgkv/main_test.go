@@ -7,9 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"entrepot/store/kv"
+	"entrepot/store/kv/kvtest"
 	"entrepot/store/kv/pgkv"
 	"entrepot/store/kv/pgkv/pgtest"
 )
@@ -25,20 +24,14 @@ var server struct {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if server.cluster != nil {
-		server.cluster.Close()
-	}
-	if server.dir != "" {
-		_ = os.RemoveAll(server.dir)
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
+	os.Exit(kvtest.Main(m, func() {
+		if server.cluster != nil {
+			server.cluster.Close()
 		}
-	}
-	os.Exit(code)
+		if server.dir != "" {
+			_ = os.RemoveAll(server.dir)
+		}
+	}))
 }
 
 // cluster returns the shared server.

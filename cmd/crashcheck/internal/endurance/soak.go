@@ -23,6 +23,8 @@ const (
 	// settled is how long a soak must take for its memory to be judged: in the
 	// first moments caches fill, and passwords are being hashed.
 	settled = time.Minute
+	// fewest samples can be compared; a soak goes on until it has them.
+	fewest = 4
 )
 
 // A Soak loads one gateway for long.
@@ -42,7 +44,7 @@ func (s Soak) Run(ctx context.Context) (wrong []string, err error) {
 	fmt.Fprintln(s.Out, heading)
 	begun := time.Now()
 	var samples []Sample
-	for time.Since(begun) < s.For && ctx.Err() == nil {
+	for (time.Since(begun) < s.For || len(samples) < fewest) && ctx.Err() == nil {
 		spell, end := context.WithTimeout(ctx, s.Every)
 		s.Work(spell)
 		end()
@@ -62,7 +64,7 @@ func (s Soak) Run(ctx context.Context) (wrong []string, err error) {
 // everything grows. Memory is compared where it was least, just after the
 // collector had been there, and only in soaks that took a minute.
 func Grown(samples []Sample) (wrong []string) {
-	n := len(samples) / 4
+	n := len(samples) / fewest
 	if n == 0 {
 		return []string{fmt.Sprintf("%d samples are too few", len(samples))}
 	}

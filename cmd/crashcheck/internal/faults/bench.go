@@ -159,7 +159,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if b.seed%2 == 0 {
 		b.client.Close()
 		b.keeper.Close() // a server waits 5 s for connections that were never used
-		return g.Stop(10 * time.Second)
+		return g.Stop(2 * time.Minute)
 	}
 	return nil
 }

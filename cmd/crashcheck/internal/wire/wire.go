@@ -56,7 +56,7 @@ func New(user, password string) *Client {
 		user: user, password: password,
 		http: &http.Client{
 			Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
-			Timeout:   30 * time.Second,
+			Timeout:   2 * time.Minute,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse
 			},

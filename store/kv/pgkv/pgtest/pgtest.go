@@ -32,7 +32,7 @@ import (
 const Package = "postgresql"
 
 // startTimeout is how long a server may take until it accepts connections.
-const startTimeout = 30 * time.Second
+const startTimeout = 5 * time.Minute
 
 // errMissing: the server's programs are not installed.
 var errMissing = errors.New("initdb is not installed: it comes with the Debian package " + Package)
