@@ -363,12 +363,16 @@ func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok, strong bool
 	return w.clearExpired(tx, d, strong)
 }
 
-// clearExpired removes rows of expired objects that would be in the way.
+// clearExpired removes rows of expired objects that would be in the way, all of
+// them: what is written over a row that stays is lost track of.
 func (w *transfer) clearExpired(tx *store.Tx, d *scope, strong bool) error {
 	bare := strings.TrimSuffix(w.dst.Object, "/")
-	rows, err := tx.Records(d.container.ID, store.Query{Prefix: bare + "/", Limit: w.cfg.MaxTree})
+	rows, err := tx.Records(d.container.ID, store.Query{Prefix: bare + "/", Limit: w.cfg.MaxTree + 1})
 	if err != nil {
 		return err
+	}
+	if len(rows) > w.cfg.MaxTree {
+		return tooMany()
 	}
 	if len(rows) > 0 && w.plain && !strong {
 		return errStronger // the locks of two names do not cover them
