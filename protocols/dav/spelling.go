@@ -45,7 +45,10 @@ func (f *Face) otherSpellings(ctx context.Context, ref gateway.Ref) []gateway.Re
 		return spellings // they differ in the last segment only
 	}
 	_, stored, err := f.stat(ctx, parent, gateway.NodeParts{})
-	if err != nil {
+	switch {
+	case errs.Of(err) == errs.NotFound:
+		return nil // nor is anything below it, in whatever spelling
+	case err != nil:
 		return spellings
 	}
 	for _, name := range []string{leaf, norm.NFC.String(leaf), norm.NFD.String(leaf)} {

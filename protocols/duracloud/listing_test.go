@@ -16,18 +16,19 @@ func TestPageOfNamesThatXMLCannotCarryDoesNotEndAListing(t *testing.T) {
 	f := fixture(t, gatewaytest.Options{})
 	h := handler(t, f, duracloud.Config{})
 	want(t, 201, h, "admin", "PUT", "/box", "")
-	for _, name := range []string{"\x01a", "\x01b", "\x01c", "plain"} {
+	for _, name := range []string{"\x01a", "\x01b", "\x01c", "plain", "plain 2"} {
 		ref := gateway.Ref{Account: "acme", Container: "box", Object: name}
 		if _, err := f.Gateway.Objects.Put(f.Ctx("admin"), ref, strings.NewReader("x"), gateway.PutOptions{Size: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for path, items := range map[string]string{
-		"/box?maxResults=1":              "<item>plain</item>",
-		"/box?maxResults=2":              "<item>plain</item>",
-		"/box":                           "<item>plain</item>",
-		"/box?maxResults=1&marker=plain": "",
-		"/box?maxResults=1&prefix=%01":   "",
+		"/box?maxResults=1":                  "<item>plain</item></space>",
+		"/box?maxResults=2":                  "<item>plain</item><item>plain 2</item></space>",
+		"/box":                               "<item>plain</item><item>plain 2</item></space>",
+		"/box?maxResults=1&marker=plain":     "<item>plain 2</item></space>",
+		"/box?maxResults=1&marker=plain%202": "",
+		"/box?maxResults=1&prefix=%01":       "",
 	} {
 		got := want(t, 200, h, "admin", "GET", path, "").Body.String()
 		if shown := strings.Contains(got, "<item>"); shown != (items != "") || !strings.Contains(got, items) {

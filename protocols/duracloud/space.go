@@ -80,17 +80,19 @@ func pageLimit(text string) (int, error) {
 }
 
 // page reads a page of a space's items, without those whose names XML cannot
-// carry. Since an empty page ends a listing, only the last one is empty.
+// carry. Since an empty page ends a listing, only the last one is empty; many
+// such names are passed in large steps, however small the page.
 func (f *Face) page(r *http.Request, c *call, ref gateway.Ref, limit int) (space gateway.SpaceStat, items []string, err error) {
-	for marker := c.query.Get("marker"); ; {
-		space, items, err = f.spaces.Items(r.Context(), ref, c.query.Get("prefix"), marker, limit)
+	step := limit
+	for marker := c.query.Get("marker"); ; step = gateway.MaxItems {
+		space, items, err = f.spaces.Items(r.Context(), ref, c.query.Get("prefix"), marker, step)
 		if err != nil || len(items) == 0 {
 			return space, items, err
 		}
 		marker = items[len(items)-1]
 		items = slices.DeleteFunc(items, func(name string) bool { return !inXML(name) })
 		if len(items) > 0 {
-			return space, items, nil
+			return space, items[:min(len(items), limit)], nil
 		}
 	}
 }
