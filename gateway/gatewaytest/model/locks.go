@@ -78,7 +78,8 @@ type LockCall struct {
 func (a *Account) Lock(call LockCall) (v Verdict, granted func(token string)) {
 	c := a.Containers[call.Container]
 	if c == nil {
-		v.must(true, errs.Conflict) // the parent is missing
+		v.must(call.Path == "", errs.Forbidden) // a file beside containers
+		v.must(call.Path != "", errs.Conflict)  // the parent is missing
 		return v, nil
 	}
 	path := call.Path
@@ -120,7 +121,9 @@ func (a *Account) Unlock(container, path, token string) (v Verdict) {
 		return v
 	}
 	i := slices.IndexFunc(a.covering(c, path), func(l *Lock) bool { return l.Token == token })
-	v.must(i < 0, errs.Conflict)
+	there := a.look(c, path) != nothing
+	v.must(i < 0 && there, errs.Conflict)
+	v.must(i < 0 && !there, errs.NotFound)
 	if v.OK() {
 		c.Locks = slices.DeleteFunc(c.Locks, func(l *Lock) bool { return l.Token == token })
 	}

@@ -82,7 +82,9 @@ func (a *Account) Put(call PutCall) (v Verdict) {
 	v.must(call.Existing && old == nil, errs.Precondition)
 	v.must(a.locked(c, call.Name, old == nil, call.Tokens), errs.Locked)
 	if call.Drive {
-		v.must(a.look(c, call.Name) == folder, errs.Exists)
+		inTheWay := a.look(c, call.Name) == folder
+		v.must(inTheWay && !call.New, errs.Exists)
+		v.must(inTheWay && call.New, errs.Precondition)
 		v.must(a.noParent(c, call.Name), errs.Conflict)
 	}
 	v.must(a.noRoom(c, added(c, call.Name), grows(c, call.Name, call.Object.Body)), errs.OverQuota)
