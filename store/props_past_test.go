@@ -1,13 +1,17 @@
 package store_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"entrepot/store"
+	"entrepot/store/blob/memblob"
 	"entrepot/store/kv"
+	"entrepot/store/kv/memkv"
 )
 
 const (
@@ -227,5 +231,100 @@ func pastPropertiesAreReaped(t *testing.T, w *onEngine) {
 	for _, table := range []kv.Table{tableProps, tablePastProps} {
 		rows, _ := w.rows(table, id8(old))
 		want(t, fmt.Sprintf("rows of table %d", table), len(rows), 0)
+	}
+}
+
+// counting is an engine that notes the calls of its transactions.
+type counting struct {
+	kv.Engine
+	calls []string
+}
+
+func (c *counting) Update(ctx context.Context, locks []kv.Lock, fn func(kv.Tx) error) error {
+	return c.Engine.Update(ctx, locks, func(tx kv.Tx) error {
+		c.calls = nil
+		return fn(&countingTx{tx, c})
+	})
+}
+
+type countingTx struct {
+	kv.Tx
+	c *counting
+}
+
+func (t *countingTx) note(call string) { t.c.calls = append(t.c.calls, call) }
+
+func (t *countingTx) Get(keys ...kv.Key) ([][]byte, error) {
+	t.note("get")
+	return t.Tx.Get(keys...)
+}
+
+func (t *countingTx) Scan(r kv.Range, limit int) (kv.Page, error) {
+	t.note("scan")
+	return t.Tx.Scan(r, limit)
+}
+
+func (t *countingTx) Put(k kv.Key, value []byte) {
+	t.note(fmt.Sprintf("put %d", k.Table))
+	t.Tx.Put(k, value)
+}
+
+func (t *countingTx) Delete(k kv.Key) {
+	t.note("delete")
+	t.Tx.Delete(k)
+}
+
+func (t *countingTx) DeleteRange(r kv.Range, most int) (bool, error) {
+	t.note("delete range")
+	return t.Tx.DeleteRange(r, most)
+}
+
+func (t *countingTx) MovePrefix(table kv.Table, from, to []byte, most int) (int, error) {
+	t.note("move prefix")
+	return t.Tx.MovePrefix(table, from, to, most)
+}
+
+// A container without snapshots pays nothing for the past of properties,
+// whether or not it had snapshots once; one with snapshots pays a read for each
+// removal, and a row for each property that a snapshot shows.
+func TestPropertiesWithoutSnapshotsCostNothingMore(t *testing.T) {
+	engine := &counting{Engine: memkv.New(memkv.Options{})}
+	w := &onEngine{newWorld(t, engine, memblob.New(memblob.Options{})), inMemory(engine)}
+	does := func(step func(tx *store.Tx) error, want string) {
+		t.Helper()
+		w.update(w.whole(), step)
+		if got := strings.Join(engine.calls, ", "); got != want {
+			t.Errorf("%s; want %s", got, want)
+		}
+	}
+	set := func(tx *store.Tx) error {
+		return tx.PutProp(&w.container, "d/a", store.DeadProp{Name: "p", Value: []byte("v")})
+	}
+	move := func(tx *store.Tx) error { return tx.MoveProps(&w.container, "d/", &w.container, "e/", false) }
+	remove := func(tx *store.Tx) error { return tx.DeleteProps(&w.container, "e/a") }
+	plain := func() {
+		t.Helper()
+		does(set, "delete range, put 17")
+		does(move, "move prefix")
+		does(remove, "delete range")
+	}
+	plain()
+	w.update(w.whole(), set)
+	row, values := w.rows(tableProps, id8(w.container.ID))
+	if want := seal([]byte{1, 2<<1 | 1, 1, 'v'}); len(row) != 1 || !bytes.Equal(values[0], want) { // its version, the value
+		t.Errorf("a row of epoch 0: %x, want %x", values, want)
+	}
+	w.snapshot("s1")
+	does(set, "scan, put 85, delete range, put 17")
+	does(set, "scan, delete range, put 17")
+	does(move, "scan, delete, put 17")
+	w.snapshot("s2")
+	does(remove, "scan, put 85, delete range")
+	for _, name := range []string{"s1", "s2"} {
+		w.unsnapshot(name)
+	}
+	plain()
+	if err := w.Close(); err != nil {
+		t.Error(err)
 	}
 }
