@@ -19,7 +19,8 @@ MOUNTS = mount.davfs=davfs2 lftp rclone fusermount3=fuse3 git xmlrpc=libxmlrpc-c
 	davix-put=davix restic duplicity gio=libglib2.0-bin dbus-run-session=dbus-daemon /usr/libexec/gvfsd-dav=gvfs-backends \
 	ruby php=php-cli javac=default-jdk-headless /usr/share/java/httpclient.jar=libhttpclient-java \
 	chromium rsync fio xmllint=libxml2-utils /usr/lib/python3/dist-packages/webdav3/__init__.py=python3-webdavclient \
-	soffice=libreoffice-writer-nogui /usr/lib/python3/dist-packages/uno.py=python3-uno git-annex
+	soffice=libreoffice-writer-nogui /usr/lib/python3/dist-packages/uno.py=python3-uno git-annex \
+	kioclient5=kde-cli-tools
 RACE = gcc
 # Built from its module: the first version whose uploads in pieces are tested.
 RCLONE = v1.76.0
