@@ -257,9 +257,19 @@ func (v *View) Records(id uint64, q Query) ([]Object, error) {
 // HasPrefix tells whether a live object's name begins with prefix, leaving out
 // the object named except.
 func (v *View) HasPrefix(id uint64, prefix, except string, now Stamp) (bool, error) {
-	// Most often nothing is there, for which no list is needed.
-	if page, err := v.r.Scan(kv.Prefix(tableObjects, in(id, prefix)), 1); err != nil || len(page.Items) == 0 {
+	// Most often nothing is there, or the first row answers: no list is needed.
+	page, err := v.r.Scan(kv.Prefix(tableObjects, in(id, prefix)), 1)
+	if err != nil || len(page.Items) == 0 {
 		return false, err
+	}
+	var first Object
+	var types interner
+	name := string(page.Items[0].Row[8:]) // behind the container's ID
+	if err := first.decodeListed(name, page.Items[0].Value, &types, false); err != nil {
+		return false, err
+	}
+	if name != except && !first.Expired(now) {
+		return true, nil
 	}
 	q := Query{Prefix: prefix, Limit: 2, Now: now}
 	list, err := v.Objects(id, q)
