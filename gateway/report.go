@@ -155,6 +155,9 @@ func (s *Spaces) eachUsage(ctx context.Context, account string, from, to time.Ti
 // hold together: who may list the account.
 func (s *Spaces) MayReport(ctx context.Context, account string) error {
 	p := auth.PrincipalOf(ctx)
+	if err := s.mayUse(ctx, p, account); err != nil {
+		return err
+	}
 	if !accountAccess(p, account).List {
 		return refuse(p)
 	}

@@ -209,6 +209,9 @@ const (
 // account.
 func (s *Spaces) MayRunTasks(ctx context.Context, account string, class TaskClass) error {
 	p := auth.PrincipalOf(ctx)
+	if err := s.mayUse(ctx, p, account); err != nil {
+		return err
+	}
 	switch class {
 	case TaskOfAdmins:
 		if p.Role == auth.RoleAdmin && p.User != "" {

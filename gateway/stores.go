@@ -79,12 +79,27 @@ func (s *Spaces) Stores(ctx context.Context, account string) ([]StoreInfo, error
 	if p.User == "" {
 		return nil, refuse(p)
 	}
+	if err := s.mayUse(ctx, p, account); err != nil {
+		return nil, err
+	}
 	if !member(p, account) {
 		if _, err := s.List(ctx, account); err != nil {
 			return nil, err
 		}
 	}
 	return s.cfg.Stores, nil
+}
+
+// mayUse refuses callers for whom an account is out of use: it is suspended, or
+// deleted. One that there never was is judged by what is asked of it.
+func (s *Spaces) mayUse(ctx context.Context, p auth.Principal, account string) error {
+	return s.store.View(ctx, func(v *store.View) error {
+		of, found, err := v.Account(account)
+		if err != nil || !found {
+			return err
+		}
+		return usable(p, &of)
+	})
 }
 
 // volumeOf is the volume of content that what is put into an account goes to.

@@ -556,7 +556,8 @@ func (w *put) keepOnDrive(o *store.Object) {
 // the audit record.
 func (w *put) afterPut(tx *store.Tx, o *store.Object) error {
 	id := w.scope.container.ID
-	if w.row != nil && (w.old == nil || !w.opt.Drive) {
+	keeps := w.old != nil && (w.opt.Drive || w.opt.Item && !w.opt.copied) // what only drives know of it
+	if w.row != nil && !keeps {
 		if err := tx.DeleteProps(&w.scope.container, o.Name); err != nil {
 			return err
 		}

@@ -133,3 +133,31 @@ func TestManifestsHoldWhatEveryDoorPut(t *testing.T) {
 		t.Errorf("the manifest is\n%s, want\n%s", got, strings.Join(want, ""))
 	}
 }
+
+// What only drives know of a file stays when its content or its properties are
+// replaced as an item's, and goes with the file, or when Swift replaces it.
+func TestDeadPropertiesStayWhenAnItemIsPutAgain(t *testing.T) {
+	d := matrixDoors(t)
+	dead := func() bool {
+		body := d.ok(t, davDoor.call("tester", "PROPFIND", "c/a", `<D:propfind xmlns:D="DAV:" xmlns:x="urn:x"><D:prop><x:dead/></D:prop></D:propfind>`, "Depth: 0")).body
+		return strings.Contains(body, "alive")
+	}
+	d.ok(t, duraDoor.call("tester", "PUT", "c/a", "x"))
+	d.ok(t, davDoor.call("tester", "PROPPATCH", "c/a",
+		`<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x:dead xmlns:x="urn:x">alive</x:dead></D:prop></D:set></D:propertyupdate>`))
+	for _, c := range []call{
+		duraDoor.call("tester", "POST", "c/a", "", "x-dura-meta-k: v"),
+		duraDoor.call("tester", "PUT", "c/a", "other"),
+		davDoor.call("tester", "PUT", "c/a", "third"),
+	} {
+		d.ok(t, c)
+		if !dead() {
+			t.Fatalf("%s %s: the dead property is gone", c.method, c.path)
+		}
+	}
+	d.ok(t, duraDoor.call("tester", "DELETE", "c/a", ""))
+	d.ok(t, duraDoor.call("tester", "PUT", "c/a", "again"))
+	if dead() {
+		t.Error("a new item has what the deleted one had")
+	}
+}

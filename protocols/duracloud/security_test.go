@@ -257,3 +257,26 @@ func TestS43BrowsersDoNotRunContent(t *testing.T) {
 		t.Errorf("an error: %v", got)
 	}
 }
+
+// A suspended account answers its own users as if it were gone: with 401 at
+// every resource, the first that clients ask for included.
+func TestSuspendedAccountRefusesItsUsersEverywhere(t *testing.T) {
+	f := fixture(t, gatewaytest.Options{})
+	h := handler(t, f, duracloud.Config{})
+	want(t, 201, h, "admin", "PUT", "/space", "")
+	want(t, 201, h, "admin", "PUT", "/space/a", "x")
+	f.AddUser("boss", "elsewhere", "boss", auth.RoleAdmin)
+	if err := f.Gateway.Accounts.Update(f.Local(), "acme", gateway.AccountChange{State: gateway.AccountSuspended}); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []struct{ method, path string }{
+		{"GET", "/stores"}, {"GET", "/spaces"}, {"GET", "/task"}, {"POST", "/task/noop"}, {"POST", "/task/get-snapshots"},
+		{"GET", "/space"}, {"HEAD", "/acl/space"}, {"GET", "/space/a"}, {"PUT", "/space/b"}, {"GET", "/manifest/space"},
+		{"POST", "/manifest/space"}, {"GET", "/audit/space"}, {"GET", "/bit-integrity/space"}, {"GET", "/report/space/space"},
+		{"GET", "/report/store"}, {"GET", "/report/store/0"},
+	} {
+		if w := ask(t, h, "admin", q.method, q.path, ""); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s %s: %d %s", q.method, q.path, w.Code, w.Body)
+		}
+	}
+}
