@@ -401,6 +401,12 @@ func (d *doors) asksWho(t *testing.T, a asked) {
 	if a.String() == "MKCOL /backup" {
 		say.readOnly = http.StatusMethodNotAllowed // it is there, and readers see it
 	}
+	if strings.HasSuffix(a.String(), " /durastore/spaces") {
+		say.none = http.StatusOK // nobody sees what is open to all, which is nothing here
+		if body := d.answer(t, d.ask(a, "", "")).body; strings.Contains(body, "<space ") {
+			t.Errorf("nobody is shown %s", body)
+		}
+	}
 	before := d.Fingerprint()
 	for _, c := range []struct {
 		who  string
