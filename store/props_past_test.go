@@ -212,24 +212,24 @@ func propertiesBetweenContainers(t *testing.T, w *onEngine) {
 
 // A detached container is reaped with the past of its properties.
 func pastPropertiesAreReaped(t *testing.T, w *onEngine) {
-	old := w.container.ID
 	for i := range 3 {
 		w.setProp("a", "p", strings.Repeat("x", 40_000))
 		w.snapshot(fmt.Sprint("s", i))
 	}
 	guards := append(w.whole(), store.LockName("press", "photos"), store.LockAccount("press", true), store.LockContainer(78, false))
+	old, now := w.container, w.Now()
+	w.container = store.Container{ID: 78, Account: "press", Name: "photos", Depot: 5}
 	w.update(guards, func(tx *store.Tx) error {
-		c := w.container
-		if err := tx.DetachContainer(&c, w.Now()); err != nil {
+		c := old
+		if err := tx.DetachContainer(&c, now); err != nil {
 			return err
 		}
-		w.container = store.Container{ID: 78, Account: "press", Name: "photos", Depot: 5}
 		tx.CreateContainer(&w.container)
 		return nil
 	})
 	w.Drain(t.Context())
 	for _, table := range []kv.Table{tableProps, tablePastProps} {
-		rows, _ := w.rows(table, id8(old))
+		rows, _ := w.rows(table, id8(old.ID))
 		want(t, fmt.Sprintf("rows of table %d", table), len(rows), 0)
 	}
 }
