@@ -57,7 +57,9 @@ func TestCrashSlice(t *testing.T) {
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
-			if strings.Contains(out, " 0 fault points") {
+			// Of the usual seed it is known that its runs meet their faults; another
+			// may wait for a call that is not made so often.
+			if os.Getenv(chance.Variable) == "" && strings.Contains(out, " 0 fault points") {
 				t.Errorf("a run met no fault:\n%s", out)
 			}
 		})

@@ -3,7 +3,6 @@ package facts
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,16 +31,15 @@ func (s expiry) step(ctx context.Context, b *book) {
 		b.change(ctx, "spare", f, wire.Request{Door: wire.Swift, Method: http.MethodPost, Container: "due", Object: f.name},
 			func(old string) string { return strings.TrimSuffix(old, " dies") })
 	case n == 2:
+		// Counted by the gateway: on a slow machine a moment that is near when it
+		// is written down may be over when it is read.
+		b.change(ctx, "put briefly", f, b.put(wire.Swift, "due", f.name, b.token(false), "X-Delete-After: 2"), func(string) string { return absent })
 		f.late = time.Now().Add(3 * time.Second)
-		b.change(ctx, "put briefly", f, b.put(wire.Swift, "due", f.name, b.token(false), "X-Delete-At: "+soon()), func(string) string { return absent })
 	default:
 		token := b.token(false)
 		b.change(ctx, "put", f, b.put(wire.Swift, "due", f.name, token, "X-Delete-After: 86400"), func(string) string { return token + " dies" })
 	}
 }
-
-// soon is one to two seconds from now, in Unix seconds.
-func soon() string { return strconv.FormatInt(time.Now().Unix()+2, 10) }
 
 func (expiry) read(ctx context.Context, b *book, name string) (string, error) {
 	content, err := b.fetch(ctx, b.shower(), "due", name)
