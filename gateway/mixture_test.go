@@ -43,6 +43,7 @@ type mixture struct {
 	n int // bodies written
 
 	shots map[string]map[string]string // by container and name of a snapshot: the dead properties that it shows
+	goOn  func()                       // lets removals go on at the end that wait; nil where they do not
 }
 
 func (m *mixture) name(t *rapid.T) string {
@@ -327,6 +328,9 @@ func (m *mixture) play(t *rapid.T, tb testing.TB) {
 		"copy": m.copy, "transfer": m.transfer, "transfer more": m.transfer, "assemble": m.assemble, "past": m.past, "snapshot": m.snapshot, "mode": m.mode, "pass": m.pass,
 		"patch": m.patch, "patch again": m.patch,
 	})
+	if m.goOn != nil {
+		m.goOn()
+	}
 	sound(t, tb, m.Store)
 	m.unchanged(t)
 	m.removeAll(t)
@@ -347,13 +351,33 @@ func TestRandomKeepingAndSharingLeavesASoundStore(t *testing.T) {
 	chance.Check(t, func(r *rapid.T) {
 		s := &scope{TB: t}
 		defer s.end()
-		f := gatewaytest.NewWith(s, gatewaytest.Options{
-			Config: gateway.Config{Chunks: jsonChunks{}}, InlineLimit: rapid.SampledFrom([]int{64, 512}).Draw(r, "inline"),
-		})
-		m := &mixture{Fixture: f, g: f.Gateway, w: &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}, shots: map[string]map[string]string{}}
-		for _, c := range []string{"c", "k", "kept"} {
-			m.w.container(c)
-		}
+		newMixture(r, t, s, gatewaytest.Options{}).play(r, t)
+	})
+}
+
+// The same while nothing is removed in the background before the end, as while a
+// backup is written: what no snapshot shows any more is still there.
+func TestRandomKeepingAndSharingWhileRemovalsWait(t *testing.T) {
+	chance.Check(t, func(r *rapid.T) {
+		s := &scope{TB: t}
+		defer s.end()
+		held := holdRemovals()
+		m := newMixture(r, t, s, gatewaytest.Options{Blobs: held.blobs})
+		m.goOn = held.begin(t, m.w)
+		defer m.goOn()
 		m.play(r, t)
 	})
+}
+
+// newMixture returns a mixture with three containers, of which one step may
+// touch few objects or many.
+func newMixture(r *rapid.T, t *testing.T, s *scope, opt gatewaytest.Options) *mixture {
+	opt.Config = gateway.Config{Chunks: jsonChunks{}, MaxTree: rapid.SampledFrom([]int{0, 2}).Draw(r, "most of a tree")}
+	opt.InlineLimit = rapid.SampledFrom([]int{64, 512}).Draw(r, "inline")
+	f := gatewaytest.NewWith(s, opt)
+	m := &mixture{Fixture: f, g: f.Gateway, w: &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}, shots: map[string]map[string]string{}}
+	for _, c := range []string{"c", "k", "kept"} {
+		m.w.container(c)
+	}
+	return m
 }

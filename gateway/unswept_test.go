@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -10,33 +11,44 @@ import (
 	"entrepot/store/blob/memblob"
 )
 
-// newHeldWorld returns a world whose background removals wait, as they do while
-// a backup is written, until the function that is returned too was called.
-func newHeldWorld(t *testing.T) (w *world, goOn func()) {
-	t.Helper()
-	begun, end := make(chan struct{}), make(chan struct{})
-	hold := sync.OnceFunc(func() { close(begun); <-end })
-	blobs := memblob.New(memblob.Options{Faults: func(op memblob.Op, _ blob.ID) error {
+// A heldRemoval is where background removals wait, as they do while a backup is
+// written.
+type heldRemoval struct {
+	blobs      blob.Blobs
+	begun, end chan struct{}
+}
+
+func holdRemovals() *heldRemoval {
+	h := &heldRemoval{begun: make(chan struct{}), end: make(chan struct{})}
+	hold := sync.OnceFunc(func() { close(h.begun); <-h.end })
+	h.blobs = memblob.New(memblob.Options{Faults: func(op memblob.Op, _ blob.ID) error {
 		if op == memblob.OpRemove {
 			hold()
 		}
 		return nil
 	}})
-	goOn = sync.OnceFunc(func() { close(end) })
-	f := gatewaytest.NewWith(t, gatewaytest.Options{Blobs: blobs})
-	t.Cleanup(goOn) // before the store is closed, which waits for its removals
-	w = &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}
-	w.container("c")
-	w.put("first", long)
+	return h
+}
+
+// begin has the removals of a world wait, whose container c is empty, until
+// goOn is called for the first time.
+func (h *heldRemoval) begin(t *testing.T, w *world) (goOn func()) {
+	t.Helper()
+	w.put("first", strings.Repeat("x", 1000))
 	w.must(w.g.Objects.Delete(w.ctx, ref("c", "first"), nil))
-	<-begun
-	return w, goOn
+	<-h.begun
+	return sync.OnceFunc(func() { close(h.end) })
 }
 
 // A renamed folder lands on names whose past is still there, though no snapshot
 // shows it any more: nothing of it may be lost track of.
 func TestMoveOntoAPastThatIsNotSweptYetLosesNoContent(t *testing.T) {
-	w, goOn := newHeldWorld(t)
+	held := holdRemovals()
+	f := gatewaytest.NewWith(t, gatewaytest.Options{Blobs: held.blobs})
+	w := &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}
+	w.container("c")
+	goOn := held.begin(t, w)
+	defer goOn()
 	w.put("d/x", long+"d")
 	w.put("e/x", long+"e")
 	w.must(w.g.Snapshots.Create(w.ctx, ref("c", ""), "s"))
