@@ -321,13 +321,54 @@ func (m *mixture) removeAll(t *rapid.T) {
 	}
 }
 
-// play plays one sequence and looks at what is left.
-func (m *mixture) play(t *rapid.T, tb testing.TB) {
-	t.Repeat(map[string]func(*rapid.T){
+// all are all actions.
+func (m *mixture) all() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
 		"put": m.put, "put again": m.put, "special": m.putSpecial, "chunked": m.putChunked, "change": m.change, "change more": m.change,
 		"copy": m.copy, "transfer": m.transfer, "transfer more": m.transfer, "assemble": m.assemble, "past": m.past, "snapshot": m.snapshot, "mode": m.mode, "pass": m.pass,
 		"patch": m.patch, "patch again": m.patch,
-	})
+	}
+}
+
+// renames are few actions on few names, so that what was renamed meets what
+// there was before.
+func (m *mixture) renames() map[string]func(*rapid.T) {
+	folder := func(t *rapid.T) gateway.Ref {
+		return ref("c", rapid.SampledFrom([]string{"d", "e"}).Draw(t, "folder"))
+	}
+	put := func(t *rapid.T) {
+		at := folder(t)
+		at.Object += rapid.SampledFrom([]string{"/x", "/y", "/z"}).Draw(t, "file")
+		opt := gateway.PutOptions{Size: -1}
+		if rapid.Bool().Draw(t, "expires") {
+			opt.DeleteAt = m.Clock.Now().Add(time.Second)
+		}
+		_, err := m.g.Objects.Put(m.w.ctx, at, strings.NewReader(m.body(t)), opt)
+		m.tell(t, "put "+at.String(), err)
+	}
+	move := func(t *rapid.T) {
+		do, from, to := m.g.Trees.Move, folder(t), folder(t)
+		if rapid.IntRange(0, 3).Draw(t, "copy") == 0 {
+			do = m.g.Trees.Copy
+		}
+		_, err := do(m.w.ctx, from, to, gateway.TreeOptions{Overwrite: true})
+		m.tell(t, "carry "+from.String()+" to "+to.String(), err)
+	}
+	return map[string]func(*rapid.T){
+		"put": put, "put again": put, "put more": put, "move": move, "pass": m.pass,
+		"delete": func(t *rapid.T) { m.tell(t, "delete", m.g.Trees.Delete(m.w.ctx, folder(t), gateway.Conditions{})) },
+		"snapshot": func(t *rapid.T) {
+			if err := m.g.Snapshots.Create(m.w.ctx, ref("c", ""), "s"); err == nil {
+				m.remember(t, "c", "s")
+			}
+		},
+		"destroy": func(t *rapid.T) { m.tell(t, "destroy", m.g.Snapshots.Destroy(m.w.ctx, ref("c", ""), "s")) },
+	}
+}
+
+// play plays one sequence and looks at what is left.
+func (m *mixture) play(t *rapid.T, tb testing.TB, actions map[string]func(*rapid.T)) {
+	t.Repeat(actions)
 	if m.goOn != nil {
 		m.goOn()
 	}
@@ -351,7 +392,8 @@ func TestRandomKeepingAndSharingLeavesASoundStore(t *testing.T) {
 	chance.Check(t, func(r *rapid.T) {
 		s := &scope{TB: t}
 		defer s.end()
-		newMixture(r, t, s, gatewaytest.Options{}).play(r, t)
+		m := newMixture(r, t, s, gatewaytest.Options{})
+		m.play(r, t, m.all())
 	})
 }
 
@@ -365,7 +407,21 @@ func TestRandomKeepingAndSharingWhileRemovalsWait(t *testing.T) {
 		m := newMixture(r, t, s, gatewaytest.Options{Blobs: held.blobs})
 		m.goOn = held.begin(t, m.w)
 		defer m.goOn()
-		m.play(r, t)
+		m.play(r, t, m.all())
+	})
+}
+
+// A folder that is renamed lands where others were, whose past is still there
+// and whose expired files are.
+func TestRandomRenamesWhileRemovalsWait(t *testing.T) {
+	chance.Check(t, func(r *rapid.T) {
+		s := &scope{TB: t}
+		defer s.end()
+		held := holdRemovals()
+		m := newMixture(r, t, s, gatewaytest.Options{Blobs: held.blobs})
+		m.goOn = held.begin(t, m.w)
+		defer m.goOn()
+		m.play(r, t, m.renames())
 	})
 }
 
