@@ -110,6 +110,9 @@ func (f *Face) fail(w http.ResponseWriter, r *http.Request, q *request, err erro
 		w.WriteHeader(o.status)
 		return
 	}
+	if o.status == http.StatusUnauthorized && lingers(r) && http.NewResponseController(w).EnableFullDuplex() == nil {
+		defer linger(w, r)
+	}
 	body := f.errorBody(q, o, err)
 	for _, name := range []string{"ETag", "Last-Modified", "OC-Checksum", "Content-Encoding", "Content-Disposition",
 		"Content-Language", "Cache-Control", "Expires", "Content-Security-Policy", "Preference-Applied"} {

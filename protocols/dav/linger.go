@@ -1,0 +1,29 @@
+package dav
+
+import (
+	"io"
+	"net/http"
+)
+
+// lingerBytes is how much of a body is taken in after its request was answered
+// with 401. net/http takes in 256 KiB by itself and ends the connection where
+// there is more, which a client that writes all before it reads sees as a
+// broken connection instead of as a question for its login.
+const lingerBytes = 1 << 30
+
+// lingers tells whether a client may be writing its body now whatever the
+// answer: HTTP/2 can reset the stream, and who asked for leave waits for it.
+func lingers(r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.ContentLength != 0 && r.Body != nil && r.Header.Get("Expect") == ""
+}
+
+// linger sends what was answered so far and takes in the rest of the body, so
+// that the client gets to read the answer (KDE's KIO sends the first PUT of a
+// worker without the login, whole). The front's deadlines bound the time
+// between two reads; a body without an end costs its sender as much as us.
+func linger(w http.ResponseWriter, r *http.Request) {
+	if http.NewResponseController(w).Flush() != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // nothing is left to be done about a failure
+}
