@@ -11,10 +11,11 @@ import (
 // broken connection instead of as a question for its login.
 const lingerBytes = 1 << 30
 
-// lingers tells whether a client may be writing its body now whatever the
-// answer: HTTP/2 can reset the stream, and who asked for leave waits for it.
+// lingers tells whether a client that sent no login may be writing its body now
+// whatever the answer: HTTP/2 can reset the stream, and who asked for leave
+// waits for it.
 func lingers(r *http.Request) bool {
-	return r.ProtoMajor == 1 && r.ContentLength != 0 && r.Body != nil && r.Header.Get("Expect") == ""
+	return r.ProtoMajor == 1 && r.Header.Get("Authorization") == "" && r.ContentLength != 0 && r.Body != nil && r.Header.Get("Expect") == ""
 }
 
 // linger sends what was answered so far and takes in the rest of the body, so

@@ -73,8 +73,8 @@ func TestE2EKDEWorksOnFolder(t *testing.T) {
 	dir, home := t.TempDir(), t.TempDir()
 	sent, got := filepath.Join(dir, "sent.bin"), filepath.Join(dir, "got.bin")
 	// KIO sends a worker's first PUT without the login, and must have sent it
-	// all to read that one is needed. net/http takes in 256 KiB.
-	text := content(91, 200_000)
+	// all to read that one is needed. net/http alone takes in 256 KiB.
+	text := content(91, 20_000_000)
 	if err := os.WriteFile(sent, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestE2EKDEWorksOnFolder(t *testing.T) {
 	if err != nil || readErr != nil {
 		t.Fatalf("KDE: %v, %v\n%s", err, readErr, last(string(printed), 4000))
 	}
-	for _, part := range []string{"\na b.bin\n", "200000"} {
+	for _, part := range []string{"\na b.bin\n", "20000000"} {
 		if !strings.Contains(string(printed), part) {
 			t.Errorf("KDE does not show %q:\n%s", part, printed)
 		}
