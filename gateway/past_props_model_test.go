@@ -14,6 +14,7 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/gateway/gatewaytest"
+	"entrepot/store/kv/kvtest/chance"
 )
 
 // set sets a dead property of a path of a container, or removes it where value
@@ -333,7 +334,7 @@ func (w *noteWorld) look(t *rapid.T) {
 // coming, going and coming back, against maps. More runs:
 // -rapid.checks=20000 -rapid.steps=100.
 func TestPropertiesInSnapshotsFollowAModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	chance.Check(t, func(rt *rapid.T) {
 		s := &scope{TB: t}
 		defer s.end()
 		f := gatewaytest.NewWith(s, gatewaytest.Options{})

@@ -37,6 +37,7 @@ type doors struct {
 	front  *protocols.Front
 	logs   *logged
 	url    string
+	client *http.Client
 	tokens map[string]string // user → token
 
 	former, fenced string // tokens of users of those names, see furnish
@@ -111,7 +112,7 @@ func newDoors(t testing.TB, opt gatewaytest.Options) *doors {
 	}
 	server := httptest.NewServer(front.Handler())
 	t.Cleanup(server.Close)
-	return &doors{Fixture: f, t: t, front: front, logs: logs, url: server.URL, tokens: make(map[string]string)}
+	return &doors{Fixture: f, t: t, front: front, logs: logs, url: server.URL, client: server.Client(), tokens: make(map[string]string)}
 }
 
 // rpcDoor is the door of the administration.
@@ -233,7 +234,7 @@ func (d *doors) send(c call) (reply, error) {
 	default:
 		r.SetBasicAuth(c.user, passwordOf(c.user))
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := d.client.Do(r)
 	if err != nil {
 		return reply{}, err
 	}

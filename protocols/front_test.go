@@ -274,7 +274,7 @@ func TestFileOfAFaceReachesTheKernel(t *testing.T) {
 		f.Handler().ServeHTTP(k, r)
 	}))
 	defer server.Close()
-	reply, err := http.Get(server.URL + "/one")
+	reply, err := server.Client().Get(server.URL + "/one")
 	if err != nil {
 		t.Fatal(err)
 	}

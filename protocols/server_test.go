@@ -56,8 +56,9 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 		}}})
 	addr, served := start(t, f, nil)
 	answer := make(chan string, 1)
+	client := &http.Client{Transport: &http.Transport{}}
 	go func() {
-		reply, err := http.Get("http://" + addr + "/slow")
+		reply, err := client.Get("http://" + addr + "/slow")
 		if err != nil {
 			answer <- err.Error()
 			return
@@ -85,7 +86,7 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 	if err := f.Serve(listen(t), nil); err != nil {
 		t.Errorf("Serve after Shutdown = %v, want nil at once", err)
 	}
-	http.DefaultClient.CloseIdleConnections()
+	client.CloseIdleConnections()
 }
 
 func TestShutdownCutsOffWhenItsTimeIsOver(t *testing.T) {

@@ -87,6 +87,7 @@ func many(ctx context.Context, cfg faults.Config, m endurance.Many) (err error) 
 	}
 	m.Options = process.Options{
 		Binary: cfg.Binary, Data: filepath.Join(dir, "data"), Scratch: scratch, Log: filepath.Join(dir, "gateway.log"), Password: password,
+		Limit: cfg.StartLimit,
 	}
 	m.Client = wire.New("admin", password)
 	if err := m.Run(ctx); err != nil {

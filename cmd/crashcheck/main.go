@@ -63,6 +63,7 @@ type series struct {
 	work    string
 	binary  string
 	clients int
+	start   time.Duration
 	keep    bool
 	again   bool
 	out     io.Writer
@@ -98,6 +99,7 @@ func (s *series) flags(cmd *cobra.Command) {
 	f.StringVar(&s.work, "work", "", "directory for data and logs; it must not lie on a file system in memory (default: a temporary one)")
 	f.StringVar(&s.binary, "binary", "", "gateway to test (default: build the module in the working directory)")
 	f.IntVar(&s.clients, "clients", 8, "clients, 1 to 64")
+	f.DurationVar(&s.start, "start-limit", process.StartLimit, "how long a start may take; more on a machine that has much else to do")
 	f.BoolVar(&s.keep, "keep", false, "keep the directories of all runs, not only of those that failed")
 }
 
@@ -132,7 +134,7 @@ func (s *series) run(ctx context.Context) error {
 
 // prepare makes the working directory and the gateway's program.
 func (s *series) prepare(ctx context.Context) (faults.Config, func() error, error) {
-	cfg := faults.Config{Work: s.work, Binary: s.binary, Clients: s.clients, Keep: s.keep,
+	cfg := faults.Config{Work: s.work, Binary: s.binary, Clients: s.clients, StartLimit: s.start, Keep: s.keep,
 		Note: func(format string, args ...any) { fmt.Fprintf(s.out, "  "+format+"\n", args...) }}
 	done := func() error { return nil }
 	if cfg.Work == "" {

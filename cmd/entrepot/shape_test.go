@@ -203,3 +203,42 @@ func TestTopLevelHoldsOnlyWhatBelongsThere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// avoided are what tests may not say, and why. A server of httptest closes the
+// idle connections of the common transport when it ends, which fails requests
+// that other tests have under way.
+func avoided() map[string]string {
+	common := "tests share no transport: use the server's client, or one with a transport of its own"
+	return map[string]string{
+		"http.DefaultClient": common, "http.DefaultTransport": common,
+		"http.Get": common, "http.Head": common, "http.Post": common, "http.PostForm": common,
+		"rapid.Check": "chance.Check has a seed that can be repeated",
+	}
+}
+
+func TestTestsShareNothingThatMakesThemFail(t *testing.T) {
+	found := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		found++
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && avoided()[x.Name+"."+s.Sel.Name] != "" {
+					t.Errorf("%s: %s.%s: %s", set.Position(n.Pos()), x.Name, s.Sel.Name, avoided()[x.Name+"."+s.Sel.Name])
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || found < 100 {
+		t.Errorf("%d files of tests, %v", found, err)
+	}
+}

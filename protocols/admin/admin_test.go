@@ -242,9 +242,9 @@ func TestPasswordsOfImpossibleLengthsAreNotHashed(t *testing.T) {
 }
 
 // post sends a body and returns what came.
-func post(t *testing.T, url, body string) (status int, answer string) {
+func post(t *testing.T, srv *httptest.Server, body string) (status int, answer string) {
 	t.Helper()
-	resp, err := http.Post(url, "application/json", strings.NewReader(body))
+	resp, err := srv.Client().Post(srv.URL, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +286,7 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":1,"method":"account.create","params":{"account":"x","quota":-1}}`, 200, "-32602"},
 		{`{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "-32600"},
 	} {
-		status, got := post(t, srv.URL, c.body)
+		status, got := post(t, srv, c.body)
 		if status != c.status || !strings.Contains(got, `"code":`+c.code) || !strings.Contains(got, `"data":{"status":`) {
 			t.Errorf("%.60s: %d %s", c.body, status, got)
 		}
@@ -294,7 +294,7 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 			t.Errorf("%.60s: %s", c.body, got)
 		}
 	}
-	resp, err := http.Get(srv.URL)
+	resp, err := srv.Client().Get(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 
 func TestBatchesAreAnsweredInOrderAndNotificationsNot(t *testing.T) {
 	_, f, srv, _ := newClient(t)
-	status, got := post(t, srv.URL, `[{"jsonrpc":"2.0","id":"a","method":"nope"},7,{"jsonrpc":"2.0","method":"account.create","params":{"account":"quiet"}},`+
+	status, got := post(t, srv, `[{"jsonrpc":"2.0","id":"a","method":"nope"},7,{"jsonrpc":"2.0","method":"account.create","params":{"account":"quiet"}},`+
 		`{"jsonrpc":"2.0","id":null,"method":"nope"},{"jsonrpc":"2.0","id":-3,"method":"account.get","params":{"account":"AUTH_quiet"}}]`)
 	want := `^[{"jsonrpc":"2.0","id":"a","error":{"code":-32601,*},{"jsonrpc":"2.0","id":null,"error":{"code":-32600,*},` +
 		`{"jsonrpc":"2.0","id":null,"error":{"code":-32601,*},{"jsonrpc":"2.0","id":-3,"result":{"account":"AUTH_quiet",*}]`
@@ -318,10 +318,10 @@ func TestBatchesAreAnsweredInOrderAndNotificationsNot(t *testing.T) {
 		}
 		rest = after
 	}
-	if status, got = post(t, srv.URL, `{"jsonrpc":"2.0","method":"account.delete","params":{"account":"quiet"}}`); status != 204 || got != "" {
+	if status, got = post(t, srv, `{"jsonrpc":"2.0","method":"account.delete","params":{"account":"quiet"}}`); status != 204 || got != "" {
 		t.Error(status, got)
 	}
-	if status, got = post(t, srv.URL, `[{"jsonrpc":"2.0","method":"nope"}]`); status != 204 || got != "" {
+	if status, got = post(t, srv, `[{"jsonrpc":"2.0","method":"nope"}]`); status != 204 || got != "" {
 		t.Error(status, got)
 	}
 	if _, err := f.Gateway.Accounts.Get(f.Ctx("admin"), "quiet"); err == nil {

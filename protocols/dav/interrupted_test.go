@@ -34,7 +34,7 @@ func TestS50BrokenDownloadsLeaveNothingOpen(t *testing.T) {
 	}
 	server := httptest.NewServer(f.handler)
 	defer server.Close()
-	cutOff(t, server.URL, "GET", "/dav/c/large")
+	cutOff(t, server, "GET", "/dav/c/large")
 	files, routines := settle(t)
 	cuts := 150
 	if text := os.Getenv("ENTREPOT_INTERRUPTIONS"); text != "" {
@@ -43,8 +43,8 @@ func TestS50BrokenDownloadsLeaveNothingOpen(t *testing.T) {
 		}
 	}
 	for range cuts {
-		cutOff(t, server.URL, "GET", "/dav/c/large")
-		cutOff(t, server.URL, "PROPFIND", "/dav/c/d/")
+		cutOff(t, server, "GET", "/dav/c/large")
+		cutOff(t, server, "PROPFIND", "/dav/c/d/")
 	}
 	for i := range 10_000 {
 		failWriting(t, f.handler, "GET", "/dav/c/large")
@@ -62,15 +62,15 @@ func TestS50BrokenDownloadsLeaveNothingOpen(t *testing.T) {
 }
 
 // cutOff reads the beginning of an answer and closes the connection.
-func cutOff(t *testing.T, url, method, path string) {
+func cutOff(t *testing.T, server *httptest.Server, method, path string) {
 	t.Helper()
-	r, err := http.NewRequest(method, url+path, nil)
+	r, err := http.NewRequest(method, server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.SetBasicAuth("tester", "testing")
 	r.Header.Set("Depth", "1")
-	w, err := http.DefaultTransport.RoundTrip(r)
+	w, err := server.Client().Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

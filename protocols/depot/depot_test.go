@@ -458,7 +458,7 @@ func TestSlowBodyIsNotWaitedFor(t *testing.T) {
 	body, write := io.Pipe()
 	defer write.Close()
 	go func() { _, _ = io.WriteString(write, "<team") }()
-	reply, err := http.Post(server.URL+"/RPC2", "text/xml", body)
+	reply, err := server.Client().Post(server.URL+"/RPC2", "text/xml", body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func TestSendfile(t *testing.T) {
 			r.Header.Set("X-Auth-Token", tok[len("X-Auth-Token: "):])
 		}
 		before := sentByKernel(t, trace)
-		resp, err := http.DefaultClient.Do(r)
+		resp, err := s.client.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func start(t *testing.T, set setting) *server {
 	if set.data == "" {
 		set.data = filepath.Join(t.TempDir(), "data")
 	}
-	s := &server{t: t, data: set.data, client: http.DefaultClient, logs: &log{}, exited: make(chan struct{})}
+	s := &server{t: t, data: set.data, client: &http.Client{Transport: &http.Transport{}}, logs: &log{}, exited: make(chan struct{})}
 	argv := append(append([]string{}, set.wrap...), binary, "serve", "--data", set.data, "--listen", "127.0.0.1:0")
 	argv = append(argv, set.args...)
 	s.cmd = exec.Command(argv[0], argv[1:]...)

@@ -83,7 +83,7 @@ func TestNcwSwiftKeepsVersionsAndWorksInBulk(t *testing.T) {
 	}
 	check(c.AccountUpdate(ctx, swift.Headers{"X-Account-Meta-Temp-Url-Key": "secret"}))
 	link := c.ObjectTempUrl("docs", "up/x/1", "secret", http.MethodGet, time.Now().Add(time.Hour))
-	resp, err := http.Get(link) //nolint:noctx // as anybody follows a link
+	resp, err := s.client.Get(link) //nolint:noctx // as anybody follows a link
 	if check(err); resp.StatusCode != http.StatusOK {
 		t.Errorf("%s: %s", link, resp.Status)
 	}

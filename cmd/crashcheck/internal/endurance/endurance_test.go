@@ -52,7 +52,7 @@ func TestManyObjectsAreMeasured(t *testing.T) {
 	}
 	var out bytes.Buffer
 	m := endurance.Many{
-		Options: process.Options{Binary: binary, Data: filepath.Join(dir, "data"), Scratch: dir, Log: filepath.Join(dir, "log"), Password: "admin-password"},
+		Options: process.Options{Binary: binary, Data: filepath.Join(dir, "data"), Scratch: dir, Log: filepath.Join(dir, "log"), Password: "admin-password", Limit: time.Minute},
 		Client:  wire.New("admin", "admin-password"), Objects: 300, Load: time.Second, Rest: 10 * time.Millisecond, Out: &out,
 	}
 	if err := m.Run(t.Context()); err != nil {

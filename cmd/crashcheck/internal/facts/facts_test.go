@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"entrepot/cmd/crashcheck/internal/facts"
 	"entrepot/cmd/crashcheck/internal/inspect"
@@ -93,7 +94,7 @@ func TestCrewFindsEachLie(t *testing.T) {
 	}
 	data := filepath.Join(dir, "data")
 	g, err := process.Start(t.Context(), process.Options{
-		Binary: binary, Data: data, Scratch: dir, Log: filepath.Join(dir, "log"), Password: "admin-password", Config: config,
+		Binary: binary, Data: data, Scratch: dir, Log: filepath.Join(dir, "log"), Password: "admin-password", Config: config, Limit: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +106,8 @@ func TestCrewFindsEachLie(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = target.Host },
+		Transport: &http.Transport{},
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = target.Host },
 		ModifyResponse: func(r *http.Response) error {
 			body, err := io.ReadAll(r.Body)
 			if l := told.Load(); l != nil && err == nil {

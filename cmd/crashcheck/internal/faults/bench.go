@@ -97,7 +97,7 @@ func (b *bench) logPath() string { return filepath.Join(b.dir, "gateway.log") }
 func (b *bench) options(inject ...string) process.Options {
 	return process.Options{
 		Binary: b.cfg.Binary, Data: b.data, Scratch: filepath.Join(b.dir, "scratch"), Log: b.logPath(),
-		Password: password, Config: b.configPath(), Inject: inject, TraceLog: b.tracePath(),
+		Password: password, Config: b.configPath(), Limit: b.cfg.StartLimit, Inject: inject, TraceLog: b.tracePath(),
 	}
 }
 

@@ -22,6 +22,8 @@ type Config struct {
 	Clients int    // at most 64
 	Keep    bool   // keep the directories of runs that passed
 	Note    func(format string, args ...any)
+
+	StartLimit time.Duration // how long a start may take; 0: process.StartLimit
 }
 
 // A Result is the outcome of one run.

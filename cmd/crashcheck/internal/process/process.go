@@ -5,6 +5,7 @@ package process
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,8 @@ import (
 	"time"
 )
 
-// StartLimit is how long a gateway may take to become ready: six times what the
-// promise on starts says, for machines that have other things to do. Below
-// strace it may take twice as long.
-const StartLimit = time.Minute
+// StartLimit is how long a gateway may take to become ready, as is promised.
+const StartLimit = 10 * time.Second
 
 // ErrEnded tells that the gateway ended before it was ready.
 var ErrEnded = errors.New("the gateway ended before it was ready")
@@ -32,6 +31,10 @@ type Options struct {
 	Log      string // file that standard error is appended to
 	Password string // of the administrator, for a first start
 	Config   string // configuration file; none: no
+
+	// Limit is how long it may take to become ready; 0: StartLimit. Below
+	// strace it may take twice as long.
+	Limit time.Duration
 
 	// Inject are strace's inject expressions, such as
 	// "fsync:error=EIO:when=3"; none: no strace. TraceLog is where strace
@@ -86,7 +89,7 @@ func Start(ctx context.Context, opt Options) (*Gateway, error) {
 		g.err = g.cmd.Wait()
 		close(g.ended)
 	}()
-	limit := StartLimit
+	limit := cmp.Or(opt.Limit, StartLimit)
 	if len(opt.Inject) > 0 {
 		limit *= 2
 	}

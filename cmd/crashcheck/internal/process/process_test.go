@@ -18,7 +18,7 @@ func program(t *testing.T, script string) process.Options {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it is run
 		t.Fatal(err)
 	}
-	return process.Options{Binary: path, Data: dir, Scratch: dir, Log: filepath.Join(dir, "log"), Password: "p"}
+	return process.Options{Binary: path, Data: dir, Scratch: dir, Log: filepath.Join(dir, "log"), Password: "p", Limit: time.Minute}
 }
 
 func TestStartWaitsForTheReadyLine(t *testing.T) {
