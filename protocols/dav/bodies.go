@@ -38,6 +38,7 @@ type patchItem struct {
 	name   propName
 	remove bool
 	elem   *element
+	known  bool // it sets what the resource has: nothing changes
 }
 
 // A lockBody is the decoded body of LOCK.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
@@ -38,6 +39,9 @@ func (f *Face) proppatch(q *request) error {
 	}
 	if node.Past {
 		return errs.New("dav.proppatch", errs.Forbidden, protectedProps, "a snapshot does not change")
+	}
+	for i := range items {
+		items[i].known = items[i].hasDigests(&node.Object)
 	}
 	patch, verdicts := f.judge(items, node.Kind == gateway.NodeContainer)
 	patch.Conditions = cond
@@ -85,6 +89,7 @@ func (f *Face) judge(items []patchItem, container bool) (gateway.PropPatch, []ve
 			addUser(&patch, item)
 		case live == nil:
 			patch.Changes = append(patch.Changes, deadChange(item))
+		case item.known:
 		case !live.time || f.protected(item):
 			v.status, v.element = http.StatusForbidden, "cannot-modify-protected-property"
 		case !item.remove:
@@ -102,6 +107,28 @@ func (f *Face) judge(items []patchItem, container bool) (gateway.PropPatch, []ve
 		}
 	}
 	return patch, verdicts
+}
+
+// hasDigests tells whether an instruction sets oc:checksums to digests that
+// are known of the object. rclone does so with every new modification time,
+// for servers that forget digests then, and sends the file again when it is
+// refused.
+func (item patchItem) hasDigests(o *gateway.Object) bool {
+	if item.remove || item.name != (propName{nsOwnCloud, "checksums"}) {
+		return false
+	}
+	count := 0
+	for e := range item.elem.elements {
+		for _, digest := range strings.Fields(e.innerText()) {
+			kind, sum, _ := strings.Cut(digest, ":")
+			has := map[string]string{"MD5": o.MD5, "SHA1": o.SHA1}[strings.ToUpper(kind)]
+			if has == "" || !strings.EqualFold(sum, has) {
+				return false
+			}
+			count++
+		}
+	}
+	return count > 0
 }
 
 // protected tells whether an instruction on a modification time is refused:
