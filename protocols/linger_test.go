@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,37 @@ func TestWholeBodyBeforeTheLoginReadsTheChallenge(t *testing.T) {
 		resp.Body.Close()
 		if err != nil || resp.StatusCode != c.want || resp.Close {
 			t.Errorf("status %d, close %v, %v; want %d", resp.StatusCode, resp.Close, err, c.want)
+		}
+	}
+}
+
+// S39: where the body of a request without a login is broken off or is no body,
+// nothing that follows is taken for a request, although its answer is there
+// already.
+func TestS39BrokenBodyWithoutLoginEndsTheConnection(t *testing.T) {
+	d, addr, put := rawDoors(t)
+	hidden := strings.Replace(put, "/c/o ", "/c/hidden ", 1) + "Content-Length: 1\r\n\r\nx"
+	chunked := "PUT /dav/c/o HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for name, sent := range map[string]string{
+		"bad chunk size":            chunked + "1g\r\n" + hidden,
+		"bare LF in the chunk line": chunked + "1\nx\r\n0\r\n\r\n" + hidden,
+		"chunk longer than it says": chunked + "1\r\nxy\r\n" + hidden,
+		"bad trailer":               chunked + "0\r\nbad trailer\r\n\r\n" + hidden,
+		"bad size of a later chunk": chunked + "1\r\nx\r\n-\r\n" + hidden,
+		"chunk line without an end": chunked + "1\r\nx\r\n" + strings.Repeat("0", 8<<10) + hidden,
+	} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statuses, closed := converse(t, conn, sent, time.Minute)
+		if !slices.Equal(statuses, []int{401}) || !closed {
+			t.Errorf("%s: answers %v, closed %v", name, statuses, closed)
+		}
+	}
+	for _, e := range d.swiftList(t, "tester", "c", "") {
+		if e.Name == "hidden" {
+			t.Error("a hidden request was carried out")
 		}
 	}
 }
