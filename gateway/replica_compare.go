@@ -27,7 +27,7 @@ func (r *replicator) compare(ctx context.Context, l *link) error {
 	}
 	now := r.now()
 	return r.changeState(ctx, l, func(s *store.Replica) error {
-		if s.Container != l.replica.ID || s.Marker != l.state.Marker {
+		if s.Container != l.replica.ID || s.Marker != l.state.Marker || s.Holder != r.id {
 			return nil // it began anew meanwhile
 		}
 		s.Marker = marker

@@ -8,6 +8,8 @@ import (
 	"entrepot/gateway"
 	"entrepot/gateway/errs"
 	"entrepot/store"
+	"entrepot/store/blob"
+	"entrepot/store/blob/memblob"
 )
 
 // spaces lists the containers of an account.
@@ -245,4 +247,52 @@ func TestComparisonFindsEveryDifference(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	r.wantSound()
+}
+
+// What changes while a space is not replicated is noted nowhere: the replica has
+// it all the same when the setting comes back before it was let go.
+func TestReplicationThatIsSetAgainMissesNothing(t *testing.T) {
+	r := newReplicated(t, nil)
+	r.put("a", "x", gateway.PutOptions{})
+	r.put("b", "x", gateway.PutOptions{})
+	r.set(2)
+	r.drain()
+	r.set()
+	r.put("a", "y", gateway.PutOptions{})
+	r.put("c", "x", gateway.PutOptions{})
+	r.must(r.Gateway.Objects.Delete(r.Ctx("tester"), r.at("b"), nil))
+	r.set(2)
+	r.drain()
+	r.wantInStep()
+	r.wantSound()
+}
+
+// The same where both sides are just being compared: that begins anew.
+func TestReplicationThatIsSetAgainDuringAComparisonMissesNothing(t *testing.T) {
+	var second func()
+	puts := 0
+	blobs := memblob.New(memblob.Options{Faults: func(op memblob.Op, _ blob.ID) error {
+		if op == memblob.OpCreate {
+			if puts++; puts == 2 {
+				second()
+			}
+		}
+		return nil
+	}})
+	r := newReplicatedOn(t, nil, blobs, func(c *gateway.Config) { c.Replication.Items = 1 })
+	for _, name := range []string{"a", "b", "c"} {
+		r.put(name, long, gateway.PutOptions{})
+	}
+	second = func() { // "a" has arrived
+		r.set()
+		r.must(r.Gateway.Objects.Delete(r.Ctx("tester"), r.at("a"), nil))
+		r.set(2)
+	}
+	r.set(2)
+	r.drain()
+	r.wantInStep()
+	r.wantSound()
+	if puts < 3 {
+		t.Errorf("only %d items were carried", puts)
+	}
 }

@@ -165,7 +165,9 @@ func (r *Replication) Set(ctx context.Context, ref Ref, set ReplicationSetting) 
 			return err
 		}
 		s.container.Modified = s.container.Modified.After(now)
-		tx.SetReplicas(&s.container, stores, !set.Default)
+		if err := tx.SetReplicas(&s.container, stores, !set.Default); err != nil {
+			return err
+		}
 		tx.AddJournal(r.journal("settings", p, s.container.ID, &store.Object{Timestamp: s.container.Modified}))
 		if r.logged {
 			tx.AddAdminEntry(done(p, now, "replication.set", ref.Account+"/"+ref.Container))
@@ -296,7 +298,8 @@ func (r *Replication) readable(ctx context.Context, ref Ref) (at scope, err erro
 func (r *Replication) Compare(ctx context.Context, ref Ref) error {
 	now := r.now()
 	return r.eachReplica(ctx, ref, "replication.compare", func(tx *store.Tx, rep *store.Replica) error {
-		rep.Comparing, rep.Marker, rep.Attempts, rep.Next = true, "", 0, 0
+		rep.CompareAnew()
+		rep.Attempts, rep.Next = 0, 0
 		tx.PutPending(&store.Pending{Source: rep.Source, Store: rep.Store, At: now})
 		return nil
 	})

@@ -461,8 +461,7 @@ func (r *replicator) giveDefault(ctx context.Context, seen *store.Container) err
 		if err != nil || !found || k.Depot != seen.Depot || r.hasDefault(&k) {
 			return err
 		}
-		tx.SetReplicas(&k, r.defaultReplicas(k.Account, k.Name), false)
-		return nil
+		return tx.SetReplicas(&k, r.defaultReplicas(k.Account, k.Name), false)
 	})
 }
 

@@ -271,18 +271,37 @@ func (tx *Tx) DeletePending(source uint64, store uint8, name string) {
 }
 
 // SetReplicas changes into which stores a container is replicated and writes
-// its record: those that were left out are told as well.
-func (tx *Tx) SetReplicas(c *Container, stores []uint8, set bool) {
+// its record: those that were left out are told as well. Nothing is noted for a
+// store that is left out: one that comes back before its replica was let go is
+// compared. The caller holds the container's lock.
+func (tx *Tx) SetReplicas(c *Container, stores []uint8, set bool) error {
 	told := *c
 	told.Replicas = slices.Clone(c.Replicas)
 	for _, s := range stores {
-		if !slices.Contains(told.Replicas, s) {
-			told.Replicas = append(told.Replicas, s)
+		if slices.Contains(told.Replicas, s) {
+			continue
+		}
+		told.Replicas = append(told.Replicas, s)
+		r, found, err := tx.Replica(c.ID, s)
+		if err != nil {
+			return err
+		}
+		if found {
+			r.CompareAnew()
+			tx.PutReplica(&r)
 		}
 	}
 	c.Replicas, c.ReplicasSet = stores, set
 	tx.PutContainer(c)
 	tx.pending(&told, "")
+	return nil
+}
+
+// CompareAnew has both sides compared from the first name on. Whoever is in the
+// middle of a comparison does not hold the replication any more.
+func (r *Replica) CompareAnew() {
+	r.Comparing, r.Marker = true, ""
+	r.Holder, r.Lease = 0, 0
 }
 
 // PutReplica writes the state of a replication.
