@@ -100,14 +100,17 @@ func freePort(t *testing.T) int {
 }
 
 // rcloneMount mounts the container box with rclone.
-func (s *server) rcloneMount(t *testing.T) (dir string, unmount func()) {
+func (s *server) rcloneMount(t *testing.T) (dir string, sent, unmount func()) {
 	t.Helper()
 	return s.davRemote(t, "owncloud").mount("gate:box")
 }
 
 // mount mounts a folder of a remote. What is written reaches the gateway some
-// time after the file is closed; unmount waits for that.
-func (r *rclone) mount(folder string) (dir string, unmount func()) {
+// time after the file is closed; sent waits for that, and so does unmount.
+//
+// Who renames a folder waits before: what rclone is sending at that moment goes
+// to the old name, for which rclone makes the folder anew where it is refused.
+func (r *rclone) mount(folder string) (dir string, sent, unmount func()) {
 	t := r.t
 	t.Helper()
 	need(t, "fusermount3", "fuse3")
@@ -147,9 +150,13 @@ func (r *rclone) mount(folder string) (dir string, unmount func()) {
 	}
 	t.Cleanup(end)
 	waitFor(t, "rclone to mount", func() bool { return mounted(dir) })
-	return dir, func() {
+	sent = func() {
 		t.Helper()
 		waitForUploads(t, r, control)
+	}
+	return dir, sent, func() {
+		t.Helper()
+		sent()
 		end()
 	}
 }
@@ -203,7 +210,7 @@ func git(t *testing.T, dir string, args ...string) string {
 // workOnDrive does on a mounted folder what people do: clones, commits,
 // renames, deletes. It returns the files that must be in it afterwards, except
 // git's own.
-func workOnDrive(t *testing.T, dir string) map[string][]byte {
+func workOnDrive(t *testing.T, dir string, sent func()) map[string][]byte {
 	t.Helper()
 	repo, files := makeRepository(t)
 	work := filepath.Join(dir, "work")
@@ -220,6 +227,7 @@ func workOnDrive(t *testing.T, dir string) map[string][]byte {
 	if got := len(lines(git(t, work, "log", "--oneline"))); got != 3 {
 		t.Errorf("%d commits on the drive, want 3", got)
 	}
+	sent()
 	if err := os.Rename(filepath.Join(work, "many"), filepath.Join(work, "renamed")); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +264,7 @@ func TestE2EDavfs2MountCarriesGitRepository(t *testing.T) {
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	dir, unmount := s.davfs(t, "/dav/box/")
-	want := workOnDrive(t, dir)
+	want := workOnDrive(t, dir, func() {})
 	unmount()
 	s.holds(t, want)
 
@@ -299,13 +307,17 @@ func TestE2EDrivesOverTLS(t *testing.T) {
 	t.Parallel()
 	s := startTLS(t)
 	dir, files := makeTree(t)
-	for name, mount := range map[string]func(*testing.T) (string, func()){
-		"davfs2": func(t *testing.T) (string, func()) { return s.davfs(t, "/dav/box/") },
+	for name, mount := range map[string]func(*testing.T) (dir string, sent, unmount func()){
+		"davfs2": func(t *testing.T) (string, func(), func()) {
+			dir, unmount := s.davfs(t, "/dav/box/")
+			return dir, func() {}, unmount
+		},
 		"rclone": s.rcloneMount,
 	} {
 		t.Run(name, func(t *testing.T) {
-			drive, unmount := mount(t)
+			drive, sent, unmount := mount(t)
 			command{args: []string{"cp", "-r", dir, filepath.Join(drive, name)}}.must(t)
+			sent()
 			if err := os.Rename(filepath.Join(drive, name, "big.bin"), filepath.Join(drive, name, "a", "big ü.bin")); err != nil {
 				t.Error(err)
 			}
@@ -324,8 +336,8 @@ func TestE2ERcloneMountCarriesGitRepository(t *testing.T) {
 	t.Parallel()
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
-	dir, unmount := s.rcloneMount(t)
-	want := workOnDrive(t, dir)
+	dir, sent, unmount := s.rcloneMount(t)
+	want := workOnDrive(t, dir, sent)
 	unmount()
 	s.holds(t, want)
 }

@@ -22,7 +22,7 @@ func TestE2ERcloneMountIsAFolderLikeOthers(t *testing.T) {
 	s := start(t, setting{})
 	s.expect(201, admin, "MKCOL", "/dav/box/", "")
 	s.expect(204, login{}, "POST", "/v1/AUTH_admin/box", "", s.token(admin), "X-Container-Meta-Quota-Bytes: 200000000")
-	dir, unmount := s.rcloneMount(t)
+	dir, _, unmount := s.rcloneMount(t)
 
 	edited := editInPlace(t, dir)
 	repo, files := makeRepository(t)
@@ -118,7 +118,7 @@ func TestE2ERcloneMountShowsTheQuota(t *testing.T) {
 	s.expect(204, login{}, "POST", "/v1/AUTH_admin/box", "", s.token(admin), "X-Container-Meta-Quota-Bytes: 50000000")
 	hidden := strings.TrimSpace(command{args: []string{"rclone", "obscure", adminPassword}}.must(t))
 	r := newRclone(t, "type = webdav", "url = "+s.url+"/dav/box", "vendor = other", "user = admin", "pass = "+hidden)
-	dir, unmount := r.mount("gate:")
+	dir, _, unmount := r.mount("gate:")
 	defer unmount()
 	fields := strings.Fields(lines(command{args: []string{"df", "--block-size=1", "--output=size,used,avail", dir}}.must(t))[1])
 	for i, want := range []int{50_000_000, 1_000_000, 49_000_000} {
