@@ -263,3 +263,47 @@ func TestSpacesAreComparedEveryThirtyDays(t *testing.T) {
 		t.Errorf("compared on the days %v", seen)
 	}
 }
+
+// Whoever asks for many manifests at once gets one of each, none in the place of
+// another, and it costs no more to find a name for the last of them than for the
+// first.
+func TestManyManifestsAtOnceHaveNamesOfTheirOwn(t *testing.T) {
+	engine := memkv.New(memkv.Options{
+		Adversarial: true, Seed: 1, Covers: store.Covers, MaxRoundTrips: 20, Fail: func(message string) { t.Errorf("engine: %s", message) },
+	})
+	f := gatewaytest.NewWith(t, gatewaytest.Options{
+		Engine: engine, Config: gateway.Config{Manifests: duracloud.Manifests{}, VerifyEvery: -1},
+	})
+	ctx, g := f.Ctx("tester"), f.Gateway
+	space := gateway.Ref{Account: "test", Container: "a.txt.gz"}
+	if _, err := g.Spaces.Create(ctx, space); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for i := range 60 {
+		to, err := g.Spaces.RequestManifest(ctx, space, "TSV")
+		if err != nil || seen[to.Object] {
+			t.Fatalf("manifest %d: %s, %v", i, to, err)
+		}
+		seen[to.Object] = true
+		if i%2 == 0 {
+			if err := g.DoJobs(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, err := g.Spaces.RequestManifest(ctx, space, "TSV")
+	wantKind(t, err, errs.RateLimited, "")
+	f.Clock.Advance(time.Second)
+	if to, err := g.Spaces.RequestManifest(ctx, space, "TSV"); err != nil || seen[to.Object] {
+		t.Errorf("a second later: %s, %v", to, err)
+	}
+	if err := g.DoJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name := range seen {
+		if _, err := g.Objects.Head(ctx, gateway.Ref{Account: "test", Container: "x-duracloud-admin", Object: name}, gateway.Conditions{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -162,23 +162,27 @@ func (s *Spaces) addManifestJob(ctx context.Context, home, prefix string, job st
 	if err != nil {
 		return Ref{}, err
 	}
+	items, jobs := manifestNames(home, prefix, job.Since.Time())
 	to := Ref{Account: home, Container: adminSpace}
 	err = s.store.Update(ctx, []store.Guard{store.LockJobs(job.Kind)}, func(tx *store.Tx) error {
-		for i := range manifestsAhead {
-			stamp := job.Since.Time().Add(time.Duration(i) * time.Second)
-			to.Object = manifestFolder + prefix + stamp.UTC().Format(fileStamp) + ".txt.gz"
-			queued := job
-			queued.Name = home + "/" + to.Object
-			// The job goes after its object was made: looked for in this order.
-			_, waits, err := tx.JobNamed(queued.Kind, queued.Name)
-			if err != nil {
-				return err
-			}
-			_, made, err := tx.Object(admin.container.ID, to.Object)
-			if err != nil {
-				return err
-			}
-			if !waits && !made {
+		// The job goes after its object was made: looked for in this order.
+		taken, err := tx.NamedJobs(job.Kind, jobs)
+		if err != nil {
+			return err
+		}
+		made, err := tx.Records(admin.container.ID, store.Query{
+			Prefix: manifestFolder + prefix, Marker: strings.TrimSuffix(items[0], manifestEnd), EndMarker: items[len(items)-1] + "~", Limit: 10 * manifestsAhead,
+		})
+		if err != nil {
+			return err
+		}
+		for i := range made {
+			taken[home+"/"+made[i].Name] = true
+		}
+		for i, name := range jobs {
+			if !taken[name] {
+				queued := job
+				queued.Name, to.Object = name, items[i]
 				tx.AddJob(&queued)
 				return nil
 			}
@@ -186,6 +190,20 @@ func (s *Spaces) addManifestJob(ctx context.Context, home, prefix string, job st
 		return errs.New("spaces.RequestManifest", errs.RateLimited, "", "Too many manifests of this space were asked for at once.")
 	})
 	return to, err
+}
+
+// manifestEnd is how the names of generated manifests end, behind their time.
+const manifestEnd = ".txt.gz"
+
+// manifestNames are the names that a manifest which is asked for now may get,
+// and those of the jobs that write it.
+func manifestNames(home, prefix string, now time.Time) (items, jobs []string) {
+	for i := range manifestsAhead {
+		stamp := now.Add(time.Duration(i) * time.Second).UTC()
+		item := manifestFolder + prefix + stamp.Format(fileStamp) + manifestEnd
+		items, jobs = append(items, item), append(jobs, home+"/"+item)
+	}
+	return items, jobs
 }
 
 // asSystem is the context of the gateway's own work for somebody: it may do

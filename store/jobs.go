@@ -113,6 +113,23 @@ func (v *View) JobNamed(kind JobKind, name string) (Job, bool, error) {
 	return Job{}, false, err
 }
 
+// NamedJobs tells which of some names jobs of a kind have, due or not. It looks
+// through the jobs once, however many names there are.
+func (v *View) NamedJobs(kind JobKind, names []string) (has map[string]bool, err error) {
+	has = make(map[string]bool)
+	asked := make(map[string]bool, len(names))
+	for _, name := range names {
+		asked[name] = true
+	}
+	list, err := v.Jobs(kind, 1<<62, maxJobs)
+	for _, j := range list {
+		if asked[j.Name] {
+			has[j.Name] = true
+		}
+	}
+	return has, err
+}
+
 // LockJobs returns the exclusive lock of the jobs of a kind.
 func LockJobs(kind JobKind) Guard { return Guard{Key: metaKey(fmt.Sprintf("jobs/%d", kind))} }
 

@@ -81,7 +81,8 @@ func (f *Face) copyOf(r *http.Request, c *call, source string) (*copying, error)
 
 // meanings are the IDs that the second part of a copy's source may stand for,
 // in the order in which they are looked for: decoded as a form's value, as it
-// is, and both with slashes collapsed as PUT stores them.
+// is, and both with slashes collapsed as PUT stores them. Those that nobody can
+// have are left out, unless there is no other.
 func meanings(raw string) []string {
 	ids := []string{raw}
 	if id, ok := httpkit.Unescape(raw, true); ok && utf8.ValidString(id) && id != raw {
@@ -91,6 +92,10 @@ func meanings(raw string) []string {
 		if short := names.Collapse(id); short != "" && !slices.Contains(ids, short) {
 			ids = append(ids, short)
 		}
+	}
+	impossible := func(id string) bool { return errs.Of(names.Object(id)) == errs.Invalid }
+	if possible := slices.DeleteFunc(slices.Clone(ids), impossible); len(possible) > 0 {
+		return possible
 	}
 	return ids
 }
@@ -119,7 +124,8 @@ func (j *copying) stores(source string) error {
 // run copies the first item that there is of those that may be meant.
 func (j *copying) run(ctx context.Context) (result gateway.PutResult, err error) {
 	for _, id := range j.ids {
-		if result, err = j.runOne(ctx, id); errs.ReasonOf(err) != errs.NoObject {
+		result, err = j.runOne(ctx, id)
+		if reason := errs.ReasonOf(err); reason != errs.NoObject && !(j.elsewhere && reason == errs.NoContainer) {
 			return result, err
 		}
 	}
