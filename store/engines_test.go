@@ -129,6 +129,7 @@ func TestStoreOverEveryEngine(t *testing.T) {
 		"DetachedContainerIsReapedWithItsContent":  detachAndReap,
 		"StoreOutlivesItsEngine":                   outlives,
 		"UpgradeCountsWhatAnOlderFormatDidNot":     upgradeCounts,
+		"UpgradeGivesPropertiesEpochs":             upgradeGivesPropertiesEpochs,
 		"LargeUploadIsStreamedToABlob":             largeUpload,
 		"RefusedUpdateChangesNothing":              refusedUpdate,
 		"ListingsPageAndRollUp":                    listings,

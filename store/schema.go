@@ -269,7 +269,8 @@ func trafficKey(kind CounterKind, of uint64, month uint32) kv.Key {
 //	                         small; shared: held by whoever makes or changes a
 //	                         container in it or writes an object there
 //	meta (name)              one sequence; "administrators": that there is one;
-//	                         "sampled": what containers held each day
+//	                         "sampled": what containers held each day; "format":
+//	                         everything, for the upgrade before anybody is served
 //	restore (account, ID)    its record
 //	replay (digest)          that a signed request came already
 //	replica (id, store)      how the replication of a container stands; who takes
@@ -391,6 +392,9 @@ func Covers(held []Guard, k kv.Key) bool {
 			}
 		}
 		return false
+	}
+	if has(metaKey(metaFormat)) {
+		return true
 	}
 	switch k.Table {
 	case tableContent, tableParts, tableOwners, tableCounters, tableQueue, tableJournal,

@@ -50,6 +50,8 @@ func TestCoversFollowsTheTableOfLocks(t *testing.T) {
 		{held(LockContainer(1, false)), objectKey(1, "any"), true}, {held(LockContainer(1, false)), objectKey(2, "any"), false},
 		{held(LockDepot(5, false)), depotKey(5), true}, {held(LockDepot(5, true)), depotKey(5), false},
 		{held(LockName("a", "c")), nameKey("a", "c"), true}, {held(LockName("a", "c")), nameKey("a", "d"), false},
+		{held(Guard{Key: metaKey(metaFormat)}), propKey(1, "d", "ns", "p", 0), true},
+		{held(Guard{Key: metaKey(metaFormat), Shared: true}), propKey(1, "d", "ns", "p", 0), false},
 		{nil, accountKey("a"), false}, {nil, contentKey([16]byte{1}), true},
 	} {
 		if got := Covers(c.held, c.row); got != c.want {

@@ -29,7 +29,7 @@ func upgrades() []upgradeStep {
 		countFolderMarkers,
 		spreadUsage,
 		nothing, // nothing older is a list of parts
-		nothing, // older properties count as written in epoch 0: snapshots of before show what was there at the upgrade
+		bearProps,
 	}
 }
 
