@@ -47,7 +47,10 @@ func (f *Face) copyMove(q *request) error {
 	}
 	src := f.resolve(q.ctx(), q.ref)
 	if stored := f.resolve(q.ctx(), dst); stored != src {
-		dst = stored // unless the names differ in Unicode form only
+		dst = stored
+	} else { // the names may differ in Unicode form only
+		parent, leaf := splitLeaf(dst)
+		dst = joinLeaf(f.resolve(q.ctx(), parent), leaf)
 	}
 	if opt.Shallow, err = f.treeDepth(q, src, isCopy); err != nil {
 		return err
