@@ -21,10 +21,14 @@ const (
 // looked for: at every multiple, so that it costs little for each.
 const sweepEvery = 256
 
-// live leaves out expired locks.
+// live leaves out the locks that are over.
 func live(list []store.Lock, now store.Stamp) []store.Lock {
-	return slices.DeleteFunc(list, func(l store.Lock) bool { return l.Expires <= now })
+	return slices.DeleteFunc(list, func(l store.Lock) bool { return ended(&l, now) })
 }
+
+// ended tells whether a lock binds nobody any more: it expired, or its file was
+// replaced.
+func ended(l *store.Lock, now store.Stamp) bool { return l.Expires <= now || l.Replaced }
 
 // covering lists the live locks that protect the node at path: those rooted
 // there (as a file or as a folder) and the infinite ones of the folders above.

@@ -188,11 +188,10 @@ func (c *core) roomForLock(tx *store.Tx, id uint64, path string, now store.Stamp
 	return nil
 }
 
-// sweepLocks removes those of a list that have expired and returns their
-// number.
+// sweepLocks removes those of a list that are over and returns their number.
 func sweepLocks(tx *store.Tx, list []store.Lock, now store.Stamp) (removed int) {
 	for i := range list {
-		if list[i].Expires <= now {
+		if ended(&list[i], now) {
 			tx.DeleteLock(&list[i])
 			removed++
 		}
@@ -202,10 +201,17 @@ func sweepLocks(tx *store.Tx, list []store.Lock, now store.Stamp) (removed int) 
 
 // Refresh gives a lock that covers ref and whose token is among those of cond a
 // new timeout; Precondition where cond does not hold, with NoLock where no such
-// lock covers ref.
+// lock covers ref. A lock of a file that its holder replaced by a COPY or MOVE
+// ended with that; refreshing it in its time takes it again, unless another
+// lock is there or was taken meanwhile.
 func (t *Trees) Refresh(ctx context.Context, ref Ref, cond Conditions, timeout time.Duration) (Lock, error) {
 	var out Lock
 	err := t.changeLock(ctx, ref, func(tx *store.Tx, s *scope, p auth.Principal, n *node, locks []store.Lock, now store.Stamp) error {
+		again, err := t.takeAgain(tx, p, s, n, locks, cond.Tokens, now)
+		if err != nil {
+			return err
+		}
+		locks = append(locks, again...)
 		if err := t.judge(&tx.View, p, s, ref, n, &cond, now); err != nil {
 			return err
 		}
@@ -219,6 +225,26 @@ func (t *Trees) Refresh(ctx context.Context, ref Ref, cond Conditions, timeout t
 		return nil
 	})
 	return out, err
+}
+
+// takeAgain makes a lock hold again that ended when its holder wrote another
+// file over n, and whose token was submitted, where none of the locks that
+// cover n excludes it.
+func (t *Trees) takeAgain(tx *store.Tx, p auth.Principal, s *scope, n *node, covering []store.Lock, tokens []string, now store.Stamp) ([]store.Lock, error) {
+	if n == nil || n.kind != NodeFile {
+		return nil, nil
+	}
+	locks, err := tx.LocksAt(s.container.ID, n.path)
+	for i := range locks {
+		l := &locks[i]
+		excluded := slices.ContainsFunc(covering, func(o store.Lock) bool { return l.Exclusive || o.Exclusive })
+		if l.Replaced && l.Expires > now && !excluded && submitted(l, p, tokens) {
+			l.Replaced = false
+			tx.PutLock(l, false)
+			return locks[i : i+1], nil
+		}
+	}
+	return nil, err
 }
 
 // Unlock ends a lock that covers ref: NotFound where nothing lies, Conflict with

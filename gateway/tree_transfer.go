@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"entrepot/auth"
@@ -352,6 +353,10 @@ func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok, strong bool
 		return err
 	}
 	if ok {
+		held, err := w.heldAt(tx, d, existing)
+		if err != nil {
+			return err
+		}
 		_, left, err := w.removeNode(tx, w.p, d, existing, w.now)
 		if err != nil {
 			return err
@@ -359,8 +364,27 @@ func (w *transfer) clear(tx *store.Tx, d *scope, existing *node, ok, strong bool
 		if left {
 			return tooMany()
 		}
+		for i := range held {
+			tx.PutLock(&held[i], true)
+		}
 	}
 	return w.clearExpired(tx, d, strong)
+}
+
+// heldAt lists the caller's locks of a file that is going to be replaced, those
+// whose tokens came along. They end, as all locks of it do (RFC 4918 sections
+// 9.6.1 and 9.9.3), and stay as Replaced: davfs2 goes on with such a lock, and
+// gives up its upload where it cannot refresh it.
+func (w *transfer) heldAt(tx *store.Tx, d *scope, existing *node) ([]store.Lock, error) {
+	if existing.kind != NodeFile || existing.chunks != nil {
+		return nil, nil
+	}
+	locks, err := tx.LocksAt(d.container.ID, existing.path)
+	held := slices.DeleteFunc(live(locks, w.now), func(l store.Lock) bool { return !submitted(&l, w.p, w.opt.Conditions.Tokens) })
+	for i := range held {
+		held[i].Replaced = true
+	}
+	return held, err
 }
 
 // clearExpired removes rows of expired objects that would be in the way, all of

@@ -13,6 +13,7 @@ type Lock struct {
 	User      string
 	Created   Stamp
 	Expires   Stamp
+	Replaced  bool // the holder wrote another file over what it locked: it binds nobody
 	unknown   []byte
 }
 
@@ -24,6 +25,7 @@ func (l *Lock) encode() []byte {
 	w.String(4, l.User)
 	w.Int(5, int64(l.Created))
 	w.Int(6, int64(l.Expires))
+	w.Bool(7, l.Replaced)
 	w.Raw(l.unknown)
 	return w.Finish()
 }
@@ -44,6 +46,8 @@ func decodeLock(id uint64, path, token string, b []byte) (l Lock, err error) {
 			l.Created = Stamp(f.Int())
 		case 6:
 			l.Expires = Stamp(f.Int())
+		case 7:
+			l.Replaced = f.Bool()
 		default:
 			return false
 		}

@@ -38,8 +38,15 @@ func mounted(dir string) bool {
 }
 
 // davfs mounts path with davfs2 until the returned function unmounts it, which
-// sends everything.
+// sends everything. What is closed is sent at once.
 func (s *server) davfs(t *testing.T, path string) (dir string, unmount func()) {
+	t.Helper()
+	return s.davfsWith(t, path, "delay_upload 0")
+}
+
+// davfsWith is davfs with a line of configuration in place of that which has
+// files sent at once.
+func (s *server) davfsWith(t *testing.T, path, setting string) (dir string, unmount func()) {
 	t.Helper()
 	need(t, "mount.davfs", "davfs2")
 	mountable(t)
@@ -51,7 +58,7 @@ func (s *server) davfs(t *testing.T, path string) (dir string, unmount func()) {
 	secrets, conf := filepath.Join(home, "secrets"), filepath.Join(home, "davfs2.conf")
 	// The buffer is larger than the default of 16 KiB, with which kernels since
 	// 6.15 cannot read directories.
-	settings := fmt.Sprintf("secrets %s\nbuf_size 64\nuse_locks 1\ndelay_upload 0\n", secrets)
+	settings := fmt.Sprintf("secrets %s\nbuf_size 64\nuse_locks 1\n%s\n", secrets, setting)
 	if s.ca != "" {
 		settings += "trust_ca_cert " + s.ca + "\n"
 	}
