@@ -23,7 +23,7 @@ import (
 type faulty struct {
 	kv.Engine
 	left  atomic.Int64 // so many transactions succeed before
-	after bool
+	after atomic.Bool  // and the next fails when it is carried out
 }
 
 var errPlanned = errors.New("planned fault")
@@ -32,7 +32,7 @@ func (f *faulty) Update(ctx context.Context, locks []kv.Lock, fn func(kv.Tx) err
 	if f.left.Add(-1) != -1 {
 		return f.Engine.Update(ctx, locks, fn)
 	}
-	if !f.after {
+	if !f.after.Load() {
 		return errPlanned
 	}
 	if err := f.Engine.Update(ctx, locks, fn); err != nil {
@@ -65,7 +65,8 @@ func TestReplicationGoesOnWhereItWasCutOff(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n, more := int64(0), true; more && n < 200; n++ {
 			t.Run(fmt.Sprintf("transaction %d, carried out %v", n, after), func(t *testing.T) {
-				engine := &faulty{Engine: gatewaytest.Adversary(t), after: after}
+				engine := &faulty{Engine: gatewaytest.Adversary(t)}
+				engine.after.Store(after)
 				engine.left.Store(1 << 40)
 				r := newReplicatedOn(t, engine, nil, nil)
 				r.fill()

@@ -158,13 +158,44 @@ func TestReferringGoesOnWhereItWasCutOff(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n, more := int64(0), true; more && n < 100; n++ {
 			t.Run(fmt.Sprintf("transaction %d, carried out %v", n, after), func(t *testing.T) {
-				engine := &faulty{Engine: gatewaytest.Adversary(t), after: after}
+				engine := &faulty{Engine: gatewaytest.Adversary(t)}
+				engine.after.Store(after)
 				engine.left.Store(1 << 40)
 				r := newReplicatedOn(t, kv.Engine(engine), nil, nil)
 				r.fillFolder("m", 2)
 				r.set(2)
 				r.drain()
 				r.move("m", "a")
+				engine.left.Store(n)
+				_ = r.Gateway.Replication.Drain(t.Context()) // it may fail
+				more = engine.lost()
+				engine.left.Store(1 << 40)
+				r.later()
+				r.wantInStep()
+				r.wantSound()
+			})
+		}
+	}
+}
+
+// Whichever transaction is cut off while a space that was removed and made again
+// takes its replica over, nothing is left of the one that was before.
+func TestSpaceMadeAgainTakesItsReplicaOverWhereItWasCutOff(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n, more := int64(0), true; more && n < 100; n++ {
+			t.Run(fmt.Sprintf("transaction %d, carried out %v", n, after), func(t *testing.T) {
+				engine := &faulty{Engine: gatewaytest.Adversary(t)}
+				engine.after.Store(after)
+				engine.left.Store(1 << 40)
+				r := newReplicatedOn(t, others{engine}, nil, nil)
+				r.put("a", long, gateway.PutOptions{})
+				r.set(2)
+				ctx := r.Ctx("tester")
+				r.must(r.Gateway.Spaces.Delete(ctx, r.ref))
+				_, err := r.Gateway.Spaces.Create(ctx, r.ref)
+				r.must(err)
+				r.put("b", long, gateway.PutOptions{})
+				r.must(r.Gateway.Replication.Set(ctx, r.ref, gateway.ReplicationSetting{Stores: []int{2}, Adopt: true}))
 				engine.left.Store(n)
 				_ = r.Gateway.Replication.Drain(t.Context()) // it may fail
 				more = engine.lost()

@@ -306,15 +306,19 @@ func (r *replicator) renew(ctx context.Context, l *link) error {
 }
 
 // changeState changes the state of a replication, which is made where there is
-// none, and reads it into l.
+// none, and reads it into l. Of a container that is gone none is made: somebody
+// has forgotten it.
 func (r *replicator) changeState(ctx context.Context, l *link, change func(*store.Replica) error) error {
 	var next store.Replica
+	var found bool
 	guards := []store.Guard{store.LockContainer(l.pair.source, true), store.LockReplica(l.pair.source, l.pair.store)}
 	err := r.core.store.Update(ctx, guards, func(tx *store.Tx) error {
-		var found bool
 		var err error
 		if next, found, err = tx.Replica(l.pair.source, l.pair.store); err != nil {
 			return err
+		}
+		if !found && !l.found {
+			return nil
 		}
 		if !found {
 			next = newReplica(&l.source, l.pair.store)
@@ -326,7 +330,7 @@ func (r *replicator) changeState(ctx context.Context, l *link, change func(*stor
 		return nil
 	})
 	if err == nil {
-		l.state, l.known = next, true
+		l.state, l.known = next, found || l.found
 	}
 	return err
 }
