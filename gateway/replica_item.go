@@ -277,7 +277,9 @@ func (c *carrying) sourceAgain(tx *store.Tx) error {
 	return nil
 }
 
-// settled takes the name from those that are to be brought in step.
+// settled takes the name from those that are to be brought in step, if it is so
+// still: the source's row may have come and gone meanwhile, and somebody may have
+// carried it over.
 func (c *carrying) settled(ctx context.Context) error {
 	if !c.noted {
 		return nil
@@ -285,6 +287,12 @@ func (c *carrying) settled(ctx context.Context) error {
 	return c.store.Update(ctx, c.link.itemGuards(c.ref.Object), func(tx *store.Tx) error {
 		if err := c.sourceAgain(tx); err != nil {
 			return err
+		}
+		if err := c.readReplica(&tx.View); err != nil {
+			return err
+		}
+		if c.live != (c.row != nil) || c.live && (c.bad || !c.inStep()) {
+			return errOnceMore
 		}
 		c.forgetNote(tx)
 		return nil
