@@ -124,8 +124,7 @@ func (j *copying) stores(source string) error {
 // run copies the first item that there is of those that may be meant.
 func (j *copying) run(ctx context.Context) (result gateway.PutResult, err error) {
 	for _, id := range j.ids {
-		result, err = j.runOne(ctx, id)
-		if reason := errs.ReasonOf(err); reason != errs.NoObject && !(j.elsewhere && reason == errs.NoContainer) {
+		if result, err = j.runOne(ctx, id); errs.ReasonOf(err) != errs.NoObject && !j.missing(err) {
 			return result, err
 		}
 	}
@@ -137,7 +136,7 @@ func (j *copying) runOne(ctx context.Context, id string) (gateway.PutResult, err
 	j.src.Object = id
 	opt := gateway.CopyOptions{Item: true, NoExpiry: true}
 	_, result, err := j.f.objects.Copy(ctx, j.src, j.dst, opt)
-	if reason := errs.ReasonOf(err); j.elsewhere && (reason == errs.NoObject || reason == errs.NoContainer) {
+	if j.missing(err) {
 		src := j.src
 		src.Account, _, _ = j.f.spaces.Store(j.c.account, "")
 		if _, second, e := j.f.objects.Copy(ctx, src, j.dst, opt); e == nil {
@@ -145,6 +144,14 @@ func (j *copying) runOne(ctx context.Context, id string) (gateway.PutResult, err
 		}
 	}
 	return result, err
+}
+
+// missing tells that the source may be in the primary store, since the store of
+// the request has it not, or not for the caller: whoever may not list a store is
+// refused what it has not.
+func (j *copying) missing(err error) bool {
+	reason := errs.ReasonOf(err)
+	return j.elsewhere && (reason == errs.NoObject || reason == errs.NoContainer || errs.Of(err) == errs.Forbidden)
 }
 
 // failed says what was attempted: the two ends, with their stores where they
