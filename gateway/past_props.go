@@ -98,13 +98,13 @@ func (w *transfer) propsOf(tx *store.Tx, s *scope, path string) ([]store.DeadPro
 func (w *transfer) propsBelow(tx *store.Tx, s *scope, folder string) ([]store.PathProps, error) {
 	to := behind(folder)
 	if w.past == nil {
-		return tx.PropsBetween(s.container.ID, folder, to)
+		return tx.PropsBetween(s.container.ID, folder, to, 0)
 	}
 	snap, err := w.sourceSnapshot(tx, s)
 	if err != nil {
 		return nil, err
 	}
-	return tx.PropsBetweenAt(s.container.ID, snap.Epoch, folder, to)
+	return tx.PropsBetweenAt(s.container.ID, snap.Epoch, folder, to, 0)
 }
 
 // behind is the first name behind all that are below a folder, "" for the end
@@ -127,7 +127,7 @@ type shown struct {
 // from one (inclusive) to another (exclusive; "" for the end) into the
 // container of d.
 func (n *Snapshots) cloneProps(tx *store.Tx, s, d *scope, past *shown, from, to string) error {
-	list, err := tx.PropsBetweenAt(s.container.ID, past.epoch, from, to)
+	list, err := tx.PropsBetweenAt(s.container.ID, past.epoch, from, to, 0)
 	for i := range list {
 		if past.gone[list[i].Path] {
 			continue

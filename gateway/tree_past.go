@@ -44,11 +44,11 @@ func (r pastRows) object(name string) (store.Object, bool, error) {
 	return o, found && !o.Expired(r.snap.Created), err
 }
 
-func (r pastRows) props(folder, from, to string, deep bool) ([]store.PathProps, error) {
+func (r pastRows) props(folder, from, to string, deep bool, most int) ([]store.PathProps, error) {
 	if deep {
-		return r.v.PropsBetweenAt(r.id, r.snap.Epoch, from, to)
+		return r.v.PropsBetweenAt(r.id, r.snap.Epoch, from, to, most)
 	}
-	return r.v.MemberPropsAt(r.id, r.snap.Epoch, folder, from, to)
+	return r.v.MemberPropsAt(r.id, r.snap.Epoch, folder, from, to, most)
 }
 
 // lookup finds the node at a path inside the snapshot.

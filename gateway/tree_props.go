@@ -14,6 +14,7 @@ import (
 const (
 	maxPropValue = 64 << 10
 	maxPropName  = 512 // bytes of namespace and name together
+	maxPropLang  = 512
 	maxPropTotal = 256 << 10
 	maxPropCount = 1000
 )
@@ -72,7 +73,7 @@ func (t *Trees) PatchProps(ctx context.Context, ref Ref, patch PropPatch) error 
 }
 
 func checkProp(p *DeadProp) error {
-	if len(p.Space)+len(p.Name) > maxPropName || len(p.Value) > maxPropValue {
+	if len(p.Space)+len(p.Name) > maxPropName || len(p.Lang) > maxPropLang || len(p.Value) > maxPropValue {
 		return noRoomFor(&PropError{Space: p.Space, Name: p.Name}, "The property is too large.")
 	}
 	if p.Name == "" || hasNUL(p.Space) || hasNUL(p.Name) {
@@ -119,7 +120,7 @@ func applyProps(tx *store.Tx, in *store.Container, path string, changes []PropCh
 	}
 	total := 0
 	for _, p := range props {
-		total += len(p.Space) + len(p.Name) + len(p.Value)
+		total += len(p.Space) + len(p.Name) + len(p.Lang) + len(p.Value)
 	}
 	if len(props) > maxPropCount || total > maxPropTotal {
 		return noRoomFor(last, "Too many properties.")

@@ -356,6 +356,7 @@ func (t *Trees) listRoot(v *store.View, p auth.Principal, ref Ref, opt ListTree,
 		return TreePage{}, err
 	}
 	var page TreePage
+	props := 0
 	for i := range list {
 		name := list[i].Container.Name
 		at := Ref{Account: ref.Account, Container: name}
@@ -374,6 +375,10 @@ func (t *Trees) listRoot(v *store.View, p auth.Principal, ref Ref, opt ListTree,
 			page.Nodes = append(page.Nodes, n)
 			if opt.Recursive {
 				return t.descend(v, p, page, at, opt, now)
+			}
+			if props += propBytes(n.Props); props > maxPageProps {
+				page.Next = at
+				return page, nil
 			}
 		}
 	}

@@ -38,6 +38,17 @@ type walk struct {
 // page that has looked at more ends early.
 const maxRevealed = 20_000
 
+// maxPageProps is how many bytes of dead properties a page holds: one with more
+// has fewer nodes. A single node may have more.
+const maxPageProps = 4 << 20
+
+func propBytes(list []DeadProp) (n int) {
+	for _, p := range list {
+		n += len(p.Space) + len(p.Name) + len(p.Lang) + len(p.Value)
+	}
+	return n
+}
+
 // rows is where a walk finds objects: the container as it is, or as one of its
 // snapshots shows it.
 type rows interface {
@@ -48,8 +59,9 @@ type rows interface {
 	below(prefix string) (bool, error)
 	object(name string) (o store.Object, found bool, err error)
 	// props reads the dead properties of paths from one to another: of the
-	// members of a folder, or with deep of all below it.
-	props(folder, from, to string, deep bool) ([]store.PathProps, error)
+	// members of a folder, or with deep of all below it; store.ErrManyProps
+	// when they take more than most bytes (0: any number).
+	props(folder, from, to string, deep bool, most int) ([]store.PathProps, error)
 }
 
 // liveRows are the objects of a container.
@@ -74,11 +86,11 @@ func (r liveRows) object(name string) (store.Object, bool, error) {
 	return o, found && !o.Expired(r.now), err
 }
 
-func (r liveRows) props(folder, from, to string, deep bool) ([]store.PathProps, error) {
+func (r liveRows) props(folder, from, to string, deep bool, most int) ([]store.PathProps, error) {
 	if deep {
-		return r.v.PropsBetween(r.id, from, to)
+		return r.v.PropsBetween(r.id, from, to, most)
 	}
-	return r.v.MemberProps(r.id, folder, from, to)
+	return r.v.MemberProps(r.id, folder, from, to, most)
 }
 
 // memory is where the nodes of a page are put.
@@ -97,16 +109,24 @@ func (w *walk) counts() error {
 	return b.Do()
 }
 
-// page lists one page.
+// page lists one page: a shorter one where that has too many properties.
 func (w *walk) page() (TreePage, error) {
 	if err := w.counts(); err != nil {
 		return TreePage{}, err
 	}
-	if err := w.run(); err != nil && !errors.Is(err, errEnough) {
-		return TreePage{}, err
-	}
-	if err := w.addParts(); err != nil {
-		return TreePage{}, err
+	for {
+		if err := w.run(); err != nil && !errors.Is(err, errEnough) {
+			return TreePage{}, err
+		}
+		err := w.addParts()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, store.ErrManyProps) {
+			return TreePage{}, err
+		}
+		w.opt.Limit = max(min(w.opt.Limit, len(w.nodes))/4, 1)
+		w.nodes, w.next, w.open, w.cost = w.nodes[:0], "", "", 0
 	}
 	page := TreePage{Nodes: w.nodes}
 	if w.next != "" {
@@ -305,7 +325,11 @@ func (w *walk) addProps() error {
 	if to == "" && w.opt.Recursive {
 		to = behind(w.prefix)
 	}
-	list, err := w.rows.props(w.prefix, from, to, w.opt.Recursive)
+	most := maxPageProps
+	if w.opt.Limit == 1 {
+		most = 0 // a page has one node at least
+	}
+	list, err := w.rows.props(w.prefix, from, to, w.opt.Recursive, most)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func largeProperties(t *testing.T, w *onEngine) {
 		if p := props[0]; p.Space != "http://x/y" || p.Name != "big" || p.Lang != "de" || !bytes.Equal(p.Value, value) {
 			t.Errorf("property {%s}%s of %d bytes", p.Space, p.Name, len(p.Value))
 		}
-		members, err := v.MemberProps(id, "dir/", "dir/", "")
+		members, err := v.MemberProps(id, "dir/", "dir/", "", 0)
 		var paths []string
 		for _, m := range members {
 			paths = append(paths, m.Path)
@@ -142,7 +142,7 @@ func largeProperties(t *testing.T, w *onEngine) {
 	})
 	w.update(w.whole(), func(tx *store.Tx) error { return tx.DeletePropsBelow(&w.container, "dir/") })
 	w.look(func(v *store.View) error {
-		all, err := v.PropsBetween(id, "", "")
+		all, err := v.PropsBetween(id, "", "", 0)
 		want(t, "properties left", len(all), 0)
 		return err
 	})

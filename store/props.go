@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -89,10 +90,47 @@ func decodeProp(t kv.Table, row, value []byte) (p propRow, err error) {
 type propSource struct {
 	table kv.Table
 	shown func(p *propRow) bool // nil: all are
+	room  *int                  // bytes that may still be gathered; nil: any number
 }
+
+// ErrManyProps tells that properties take more memory than they may.
+var ErrManyProps = errors.New("store: too many properties to be read at once")
+
+// propCost is what a property takes beside its text, for the bounds of reads.
+const propCost = 128
+
+// propScan is how many rows a bounded read asks the engine for at a time.
+const propScan = 1000
 
 // liveProps are the properties as they are.
 var liveProps = propSource{table: tableProps}
+
+// within bounds what is gathered to a number of bytes; 0: it is not bounded.
+func (src propSource) within(most int) propSource {
+	if most > 0 {
+		src.room = &most
+	}
+	return src
+}
+
+// page is how many rows a scan reads.
+func (src propSource) page(v *View) int {
+	if src.room != nil {
+		return propScan
+	}
+	return v.maxScan()
+}
+
+// take takes the room that a row needs.
+func (src propSource) take(p *propRow) error {
+	if src.room == nil {
+		return nil
+	}
+	if *src.room -= propCost + len(p.space) + len(p.name) + len(p.lang) + len(p.value); *src.room < 0 {
+		return ErrManyProps
+	}
+	return nil
+}
 
 // Props reads the dead properties of one path, in order of namespace and name.
 func (v *View) Props(id uint64, path string) ([]DeadProp, error) {
@@ -109,8 +147,9 @@ func (v *View) props(src propSource, id uint64, path string) ([]DeadProp, error)
 
 // PropsBetween reads the dead properties of all paths from one (inclusive) to
 // another (exclusive; "" for the container's end), in order of path.
-func (v *View) PropsBetween(id uint64, from, to string) ([]PathProps, error) {
-	return v.propsIn(liveProps, propsRange(tableProps, id, from, to))
+// ErrManyProps when they take more than most bytes (0: any number).
+func (v *View) PropsBetween(id uint64, from, to string, most int) ([]PathProps, error) {
+	return v.propsIn(liveProps.within(most), propsRange(tableProps, id, from, to))
 }
 
 // propsRange is the range of the properties of paths from one to another.
@@ -125,7 +164,7 @@ func propsRange(t kv.Table, id uint64, from, to string) kv.Range {
 
 func (v *View) propsIn(src propSource, r kv.Range) (all []PathProps, err error) {
 	for {
-		page, err := v.r.Scan(r, v.maxScan())
+		page, err := v.r.Scan(r, src.page(v))
 		if err != nil {
 			return nil, err
 		}
@@ -140,9 +179,9 @@ func (v *View) propsIn(src propSource, r kv.Range) (all []PathProps, err error) 
 // MemberProps reads the dead properties of the direct members of a folder
 // (prefix, with its slash, or "" for the container) whose names lie from one
 // (inclusive) to another (exclusive; "" for the folder's end). What lies deeper
-// costs one seek for each sub-folder.
-func (v *View) MemberProps(id uint64, prefix, from, to string) ([]PathProps, error) {
-	return v.memberProps(liveProps, id, prefix, from, to)
+// costs one seek for each sub-folder. ErrManyProps as PropsBetween has it.
+func (v *View) MemberProps(id uint64, prefix, from, to string, most int) ([]PathProps, error) {
+	return v.memberProps(liveProps.within(most), id, prefix, from, to)
 }
 
 func (v *View) memberProps(src propSource, id uint64, prefix, from, to string) ([]PathProps, error) {
@@ -153,7 +192,7 @@ func (v *View) memberProps(src propSource, id uint64, prefix, from, to string) (
 	}
 	var all []PathProps
 	for {
-		page, err := v.r.Scan(r, v.maxScan())
+		page, err := v.r.Scan(r, src.page(v))
 		if err != nil {
 			return nil, err
 		}
@@ -197,6 +236,9 @@ func (src propSource) gather(list []PathProps, rows []kv.Item) ([]PathProps, err
 		}
 		if src.shown != nil && !src.shown(&row) {
 			continue
+		}
+		if err := src.take(&row); err != nil {
+			return nil, err
 		}
 		if n := len(list); n == 0 || list[n-1].Path != row.path {
 			list = append(list, PathProps{Path: row.path})

@@ -66,8 +66,8 @@ func (tx *Tx) keepProp(c *Container, row []byte, p *propRow) {
 // propsAt are where the properties are found that a snapshot shows.
 func propsAt(epoch uint64) [2]propSource {
 	return [2]propSource{
-		{tableProps, func(p *propRow) bool { return p.born <= epoch }},
-		{tablePastProps, func(p *propRow) bool { return p.born <= epoch && epoch < p.ended }},
+		{table: tableProps, shown: func(p *propRow) bool { return p.born <= epoch }},
+		{table: tablePastProps, shown: func(p *propRow) bool { return p.born <= epoch && epoch < p.ended }},
 	}
 }
 
@@ -86,24 +86,26 @@ func (v *View) PropsAt(id, epoch uint64, path string) ([]DeadProp, error) {
 }
 
 // PropsBetweenAt is PropsBetween as the snapshot of an epoch shows them.
-func (v *View) PropsBetweenAt(id, epoch uint64, from, to string) ([]PathProps, error) {
-	return mergeProps(epoch, func(src propSource) ([]PathProps, error) {
+func (v *View) PropsBetweenAt(id, epoch uint64, from, to string, most int) ([]PathProps, error) {
+	return mergeProps(epoch, most, func(src propSource) ([]PathProps, error) {
 		return v.propsIn(src, propsRange(src.table, id, from, to))
 	})
 }
 
 // MemberPropsAt is MemberProps as the snapshot of an epoch shows them.
-func (v *View) MemberPropsAt(id, epoch uint64, prefix, from, to string) ([]PathProps, error) {
-	return mergeProps(epoch, func(src propSource) ([]PathProps, error) {
+func (v *View) MemberPropsAt(id, epoch uint64, prefix, from, to string, most int) ([]PathProps, error) {
+	return mergeProps(epoch, most, func(src propSource) ([]PathProps, error) {
 		return v.memberProps(src, id, prefix, from, to)
 	})
 }
 
 // mergeProps joins what live and past rows hold for a snapshot, in order of
-// path. A property is in one of them at most.
-func mergeProps(epoch uint64, read func(propSource) ([]PathProps, error)) ([]PathProps, error) {
+// path. A property is in one of them at most. The bound is that of both together.
+func mergeProps(epoch uint64, most int, read func(propSource) ([]PathProps, error)) ([]PathProps, error) {
 	var all []PathProps
+	bound := propSource{}.within(most)
 	for _, src := range propsAt(epoch) {
+		src.room = bound.room
 		list, err := read(src)
 		if err != nil {
 			return nil, err

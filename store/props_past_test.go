@@ -68,11 +68,11 @@ func (w *onEngine) propsAt(epoch uint64) string {
 	w.look(func(v *store.View) error {
 		b.Reset()
 		id := w.container.ID
-		all, err := v.PropsBetweenAt(id, epoch, "", "")
+		all, err := v.PropsBetweenAt(id, epoch, "", "", 0)
 		if err != nil {
 			return err
 		}
-		members, err := v.MemberPropsAt(id, epoch, "d/", "d/", "")
+		members, err := v.MemberPropsAt(id, epoch, "d/", "d/", "", 0)
 		if err != nil {
 			return err
 		}
