@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"maps"
+	"strings"
 	"time"
 
 	"entrepot/auth"
@@ -69,7 +70,7 @@ func (c *core) change(ctx context.Context, ref Ref, removes bool, tokens []strin
 		return err
 	}
 	guards := func(strong bool) []store.Guard {
-		if strong {
+		if strong || removes && strings.HasSuffix(ref.Object, chunkManifestSuffix) { // a file in chunks may go
 			return at.guards(false)
 		}
 		guards := append(store.LocksOfWrite(at.container.ID, ref.Object, false), at.quotaGuards(false)...)

@@ -325,6 +325,20 @@ func (c *core) removeChunked(tx *store.Tx, p auth.Principal, s *scope, n *node, 
 	return c.forgetPath(tx, &s.container, n.path)
 }
 
+// forgetJoined drops the dead properties and locks of the file in chunks that
+// was there while old was, its manifest. A file of that name has them itself.
+// It needs the container's exclusive lock.
+func (c *core) forgetJoined(tx *store.Tx, s *scope, old *store.Object) error {
+	if old.Chunked == nil || c.cfg.Chunks == nil {
+		return nil
+	}
+	base := strings.TrimSuffix(old.Name, chunkManifestSuffix)
+	if _, plain, err := tx.Object(s.container.ID, base); err != nil || plain {
+		return err
+	}
+	return c.forgetPath(tx, &s.container, base)
+}
+
 // replaceChunked makes place for a plain file that a drive puts where a
 // chunked one is. It needs the container's exclusive lock.
 func (w *put) replaceChunked(tx *store.Tx, strong bool) error {

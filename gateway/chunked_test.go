@@ -380,3 +380,28 @@ func TestAnExpiredManifestOfChunksIsNoFile(t *testing.T) {
 	_, err = w.g.Objects.Put(w.ctx, ref("c", "f"), strings.NewReader("x"), fresh)
 	w.must(err)
 }
+
+// Whoever removes the manifest of a file in chunks removes the file: what gets
+// its name has neither its properties nor its locks. Where another file has the
+// name, they are that one's.
+func TestRemovedManifestTakesThePropertiesOfItsFileAlong(t *testing.T) {
+	for name, remove := range map[string]func(w *world) error{
+		"one": func(w *world) error { return w.g.Objects.Delete(w.ctx, ref("c", "f.dura-manifest"), nil) },
+		"many": func(w *world) error {
+			return w.g.Objects.DeleteMany(w.ctx, ref("c", ""), []string{"f.dura-chunk-0000", "f.dura-manifest"})[1]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := chunkedWorld(t)
+			w.note("of chunks", "f")
+			w.must(remove(w))
+			w.put("f", "plain")
+			w.wantNotes("c", "f")
+			w.note("plain", "f")
+			w.putChunked("f")
+			w.must(remove(w))
+			w.wantNotes("c", "f", "", "plain")
+			w.sound()
+		})
+	}
+}

@@ -127,7 +127,10 @@ func (c *core) remove(tx *store.Tx, s *scope, old *store.Object, p auth.Principa
 		marker = tx.DeleteObject(&s.container, old, gone.Timestamp)
 	}
 	tx.AddJournal(c.journal("delete", p, s.container.ID, &gone))
-	return marker, c.forgetPath(tx, &s.container, old.Name)
+	if err := c.forgetPath(tx, &s.container, old.Name); err != nil {
+		return marker, err
+	}
+	return marker, c.forgetJoined(tx, s, old)
 }
 
 // popVersion removes an object and puts the newest version of the archive in
