@@ -72,7 +72,7 @@ func (r *replicator) settleOnce(ctx context.Context, l *link) error {
 		}
 		return errOnceMore
 	case taken && named.ID != l.replica.ID && named.ReplicaOf != 0 && named.ReplicaOf != l.pair.source:
-		return r.makeRoom(ctx, &named)
+		return r.makeRoom(ctx, l, &named)
 	case taken && named.ID != l.replica.ID && l.replica.ID != 0:
 		return errs.New("replication", errs.Conflict, errs.NotEmpty, "The store has another space of that name.")
 	case l.replica.ID == 0:
@@ -171,24 +171,31 @@ func (r *replicator) copySettings(tx *store.Tx, p auth.Principal, source, replic
 }
 
 // makeRoom renames the replica of a container that is gone, whose name another
-// one has now. While its source is there it is for that to be renamed first.
-func (r *replicator) makeRoom(ctx context.Context, old *store.Container) error {
+// one has now. While its source is there it is for that to be renamed first;
+// where that was waited for in vain, as where containers have exchanged their
+// names, it is put aside until its turn comes.
+func (r *replicator) makeRoom(ctx context.Context, l *link, old *store.Container) error {
 	now := r.now()
 	aside := asideName(old.Name, now.Time(), old.ID)
 	guards := []store.Guard{
 		store.LockContainer(old.ID, false), store.LockDepot(old.Depot, true), store.LockContainer(old.ReplicaOf, true),
-		store.LockName(old.Account, old.Name), store.LockName(old.Account, aside),
+		store.LockReplica(old.ReplicaOf, l.pair.store), store.LockName(old.Account, old.Name), store.LockName(old.Account, aside),
 	}
+	var there bool
 	err := r.store.Update(ctx, guards, func(tx *store.Tx) error {
-		_, there, err := tx.Container(old.ReplicaOf)
-		if err != nil {
+		var source store.Container
+		var err error
+		if source, there, err = tx.Container(old.ReplicaOf); err != nil {
 			return err
 		}
-		if there {
+		if there && (l.state.Attempts == 0 || source.Name == old.Name || !contains(source.Replicas, l.pair.store)) {
 			return errs.New("replication", errs.Conflict, "", "The store has the replica of another space under that name still.")
 		}
 		k, found, err := tx.Container(old.ID)
 		if err != nil || !found || k.Name != old.Name || k.ReplicaOf != old.ReplicaOf || k.Depot != old.Depot {
+			return err
+		}
+		if err := compareAgain(tx, old.ReplicaOf, l.pair.store); err != nil {
 			return err
 		}
 		return r.rename(tx, &k, aside)
@@ -196,8 +203,21 @@ func (r *replicator) makeRoom(ctx context.Context, old *store.Container) error {
 	if err != nil {
 		return err
 	}
-	r.store.Notify(ctx, store.EventReplica, old.Account+"/"+old.Name, "the kept replica of a deleted space is now called "+aside+", since the name is in use again")
+	if !there {
+		r.store.Notify(ctx, store.EventReplica, old.Account+"/"+old.Name, "the kept replica of a deleted space is now called "+aside+", since the name is in use again")
+	}
 	return errOnceMore
+}
+
+// compareAgain has a comparison that is under way begin anew: who is at it does
+// not find the replica under its name any more.
+func compareAgain(tx *store.Tx, source uint64, n uint8) error {
+	state, found, err := tx.Replica(source, n)
+	if err == nil && found && state.Comparing {
+		state.CompareAnew()
+		tx.PutReplica(&state)
+	}
+	return err
 }
 
 // maxAside bounds the part of a name that asideName keeps, in bytes.
