@@ -15,6 +15,8 @@ import (
 const (
 	maxLocks   = 10_000 // of a container
 	maxLocksAt = 500    // of one resource, as shared locks may be
+
+	maxOwnersAt = 64 << 10 // bytes that the owners of one resource's locks say of themselves
 )
 
 // sweepEvery is at which numbers of locks of a container its expired ones are

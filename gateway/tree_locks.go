@@ -91,7 +91,7 @@ func (t *Trees) lock(tx *store.Tx, p auth.Principal, ref Ref, at *scope, cond *C
 	if err := t.noConflict(tx, &s, &n, record, now); err != nil {
 		return false, err
 	}
-	if err := t.roomForLock(tx, s.container.ID, n.path, now); err != nil {
+	if err := t.roomForLock(tx, s.container.ID, n.path, len(record.Owner), now); err != nil {
 		return false, err
 	}
 	tx.PutLock(record, true)
@@ -160,8 +160,9 @@ func (t *Trees) noConflict(tx *store.Tx, s *scope, n *node, record *store.Lock, 
 
 // roomForLock makes room for one more lock at a path of a container: expired
 // ones are removed, at the path always and elsewhere now and then. OverQuota
-// with MetadataFull when those that live are too many.
-func (c *core) roomForLock(tx *store.Tx, id uint64, path string, now store.Stamp) error {
+// with MetadataFull when those that live are too many, or say too much of their
+// owners.
+func (c *core) roomForLock(tx *store.Tx, id uint64, path string, owner int, now store.Stamp) error {
 	var count int64
 	b := tx.Batch()
 	b.Count(store.CountContainerLocks, id, &count)
@@ -172,7 +173,11 @@ func (c *core) roomForLock(tx *store.Tx, id uint64, path string, now store.Stamp
 	if err != nil {
 		return err
 	}
-	if len(here)-sweepLocks(tx, here, now) >= maxLocksAt {
+	removed := sweepLocks(tx, here, now)
+	for _, l := range live(here, now) {
+		owner += len(l.Owner)
+	}
+	if len(here)-removed >= maxLocksAt || owner > maxOwnersAt {
 		return errs.New("trees.Lock", errs.OverQuota, errs.MetadataFull, "The resource has too many locks.")
 	}
 	if count == 0 || count%sweepEvery != 0 && count < int64(c.cfg.MaxLocks) {

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -56,4 +57,50 @@ func TestSharedLocksOfAResourceAreBounded(t *testing.T) {
 	if err != nil || len(n.Locks) != 1 || !n.Locks[0].Exclusive {
 		t.Errorf("%d locks, %v", len(n.Locks), err)
 	}
+}
+
+// What owners of locks say of themselves is shown with every file that the
+// locks of a folder cover: it is little, and a page of a listing shows few files
+// that have much of it.
+func TestOwnersOfLocksAreBounded(t *testing.T) {
+	w := newWorld(t)
+	owner := bytes.Repeat([]byte("o"), 16<<10)
+	lock := func() error {
+		_, _, err := w.g.Trees.Lock(w.ctx, ref("c", ""), gateway.LockRequest{Infinite: true, Owner: owner, Timeout: time.Minute})
+		return err
+	}
+	for i := range 200 {
+		w.put(fmt.Sprintf("f%03d", i), "x")
+	}
+	for range 4 {
+		w.must(lock())
+	}
+	wantKind(t, lock(), errs.OverQuota, errs.MetadataFull)
+	for _, recursive := range []bool{false, true} {
+		opt := gateway.ListTree{Recursive: recursive, Parts: gateway.NodeParts{Locks: true}}
+		nodes, pages := 0, 0
+		for more := true; more; pages++ {
+			page, err := w.g.Trees.List(w.ctx, ref("c", ""), opt)
+			w.must(err)
+			size := 0
+			for i, n := range page.Nodes {
+				if want := fmt.Sprintf("f%03d", nodes+i); n.Ref.Object != want || len(n.Locks) != 4 {
+					t.Fatalf("%v with %d locks in the place of %s", n.Ref, len(n.Locks), want)
+				}
+				for _, l := range n.Locks {
+					size += len(l.Owner)
+				}
+			}
+			if size > 4<<20 {
+				t.Errorf("a page has %d bytes of owners", size)
+			}
+			nodes += len(page.Nodes)
+			opt.After, more = page.Next, page.Next != gateway.Ref{}
+		}
+		if nodes != 200 || pages > 20 {
+			t.Errorf("%d nodes on %d pages", nodes, pages)
+		}
+	}
+	w.Clock.Advance(time.Minute)
+	w.must(lock())
 }

@@ -38,9 +38,15 @@ type walk struct {
 // page that has looked at more ends early.
 const maxRevealed = 20_000
 
-// maxPageProps is how many bytes of dead properties a page holds: one with more
-// has fewer nodes. A single node may have more.
+// maxPageProps is how many bytes of dead properties a page holds, and how many
+// of locks: one with more has fewer nodes. A single node may have more.
 const maxPageProps = 4 << 20
+
+// lockCost is what a lock takes beside what its owner said of himself.
+const lockCost = 512
+
+// errManyLocks tells that a page has more locks than it may.
+var errManyLocks = errors.New("gateway: too many locks for a page")
 
 func propBytes(list []DeadProp) (n int) {
 	for _, p := range list {
@@ -109,7 +115,8 @@ func (w *walk) counts() error {
 	return b.Do()
 }
 
-// page lists one page: a shorter one where that has too many properties.
+// page lists one page: a shorter one where that has too many properties or
+// locks.
 func (w *walk) page() (TreePage, error) {
 	if err := w.counts(); err != nil {
 		return TreePage{}, err
@@ -122,7 +129,7 @@ func (w *walk) page() (TreePage, error) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, store.ErrManyProps) {
+		if !errors.Is(err, store.ErrManyProps) && !errors.Is(err, errManyLocks) {
 			return TreePage{}, err
 		}
 		w.opt.Limit = max(min(w.opt.Limit, len(w.nodes))/4, 1)
@@ -356,6 +363,7 @@ func (w *walk) addLocks() error {
 		return err
 	}
 	below = live(below, w.now)
+	size := 0
 	for i := range w.nodes {
 		n := &w.nodes[i]
 		for _, l := range inherited {
@@ -368,6 +376,12 @@ func (w *walk) addLocks() error {
 			if l.Path != w.prefix && (direct || l.Infinite && isBelow(n.Ref.Object, l.Path) && strings.HasSuffix(l.Path, "/")) {
 				n.Locks = append(n.Locks, fromLock(n.Ref.Account, n.Ref.Container, &l))
 			}
+		}
+		for k := range n.Locks {
+			size += lockCost + len(n.Locks[k].Owner)
+		}
+		if size > maxPageProps && w.opt.Limit > 1 {
+			return errManyLocks // locks of the folder are those of all its members
 		}
 	}
 	return nil
