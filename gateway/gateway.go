@@ -207,7 +207,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Gateway, error) {
 		Objects:    &Objects{c},
 		Trees:      &Trees{c},
 		Depots:     &Depots{c},
-		Snapshots:  &Snapshots{c},
+		Snapshots:  &Snapshots{core: c},
 		Spaces:     &Spaces{c},
 
 		Applications: &Applications{c},

@@ -15,7 +15,23 @@ import (
 // a small write, whatever the container holds; what a snapshot shows costs
 // room only once it is replaced or deleted in the container. Owners of the
 // container only; who may read the container may read its snapshots.
-type Snapshots struct{ *core }
+type Snapshots struct {
+	*core
+	logged bool // what is taken and destroyed is a line of the administrators' log
+}
+
+// Logged returns the same snapshots, as the administrators' door uses them:
+// what it takes and destroys is written to the administrators' log as well, in
+// the same transaction.
+func (n *Snapshots) Logged() *Snapshots { return &Snapshots{core: n.core, logged: true} }
+
+// note adds the line of a change to the administrators' log, where these
+// snapshots are logged.
+func (n *Snapshots) note(tx *store.Tx, p auth.Principal, now store.Stamp, method string, ref Ref, name string) {
+	if n.logged {
+		tx.AddAdminEntry(done(p, now, method, ref.Account+"/"+ref.Container+"@"+name))
+	}
+}
 
 // A Snapshot is one snapshot of a container.
 type Snapshot struct {
@@ -57,7 +73,11 @@ func (n *Snapshots) Create(ctx context.Context, ref Ref, name string) error {
 		if err != nil {
 			return err
 		}
-		return n.create(tx, p, &s.container, name, now)
+		if err := n.create(tx, p, &s.container, name, now); err != nil {
+			return err
+		}
+		n.note(tx, p, now, "snapshot.create", ref, name)
+		return nil
 	})
 }
 
@@ -209,6 +229,7 @@ func (n *Snapshots) Destroy(ctx context.Context, ref Ref, name string) error {
 			return errNoSnapshot
 		}
 		tx.AddJournal(n.journal("unsnapshot", p, s.container.ID, &store.Object{Name: name, Timestamp: now}))
+		n.note(tx, p, now, "snapshot.destroy", ref, name)
 		return tx.DeleteSnapshot(&s.container, &snap, now)
 	})
 }

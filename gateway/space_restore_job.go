@@ -93,7 +93,7 @@ func (s *Spaces) restoreObjects(tx *store.Tx, r *store.Restoration, from, to *sc
 	more = len(list) == page
 	past := shown{epoch: snap.Epoch}
 	past.objects, past.gone = alive(list, snap.Created, more)
-	if err := (&Snapshots{s.core}).restore(tx, from, to, past.objects, strong, now); err != nil {
+	if err := (&Snapshots{core: s.core}).restore(tx, from, to, past.objects, strong, now); err != nil {
 		return false, err
 	}
 	behind, end := "", ""
@@ -103,7 +103,7 @@ func (s *Spaces) restoreObjects(tx *store.Tx, r *store.Restoration, from, to *sc
 	if more {
 		end = list[len(list)-1].Name + "\x01"
 	}
-	if err := (&Snapshots{s.core}).cloneProps(tx, from, to, &past, behind, end); err != nil {
+	if err := (&Snapshots{core: s.core}).cloneProps(tx, from, to, &past, behind, end); err != nil {
 		return false, err
 	}
 	r.State, r.Done = store.RestoreRunning, r.Done+int64(len(past.objects))

@@ -120,7 +120,7 @@ func (s *Spaces) beginRestore(ctx context.Context, ref Ref, r *store.Restoration
 	guards := []store.Guard{store.LockRestoration(r.Account, r.ID), store.LockJobs(store.JobRestore)}
 	to := Ref{Account: r.Account, Container: r.ID}
 	base := *r
-	return (&Snapshots{s.core}).clone(ctx, ref, r.Snapshot, to, cloning{whole: whole, guards: guards,
+	return (&Snapshots{core: s.core}).clone(ctx, ref, r.Snapshot, to, cloning{whole: whole, guards: guards,
 		also: func(tx *store.Tx, from *scope, id uint64, n int, now store.Stamp) error {
 			*r = base
 			_, found, err := tx.Snapshot(from.container.ID, r.Snapshot)

@@ -70,7 +70,7 @@ func (s *Spaces) CreateSnapshot(ctx context.Context, ref Ref, description string
 	}
 	info := s.storeOf(ref.Account)
 	name := SnapshotID(homeAccount(ref.Account), info.ID, ref.Container, now.Time())
-	snapshots := &Snapshots{s.core}
+	snapshots := &Snapshots{core: s.core}
 	var made store.Snapshot
 	err = s.store.Update(ctx, at.guards(false), func(tx *store.Tx) error {
 		found, err := s.again(tx, p, ref, &at)
@@ -169,7 +169,7 @@ func (s *Spaces) SnapshotItems(ctx context.Context, account, id, prefix string, 
 	if err != nil {
 		return nil, err
 	}
-	snapshots := &Snapshots{s.core}
+	snapshots := &Snapshots{core: s.core}
 	if size < 1 || page < 0 || page > math.MaxInt/size {
 		return []Object{}, nil // no snapshot has so many items
 	}

@@ -290,7 +290,7 @@ func (t *Trees) Open(ctx context.Context, ref Ref, cond Conditions) (Object, Con
 	if err := t.checkAtPast(ctx, ref, &cond); err != nil {
 		return Object{}, nil, err
 	}
-	obj, content, err := (&Snapshots{t.core}).open(ctx, inside, at.Name, cond)
+	obj, content, err := (&Snapshots{core: t.core}).open(ctx, inside, at.Name, cond)
 	if errs.ReasonOf(err) == errs.NoObject && t.cfg.Chunks != nil {
 		if o, c, e := t.openChunked(ctx, inside, at.Name, &cond); errs.Of(e) != errs.NotFound {
 			return o, c, e

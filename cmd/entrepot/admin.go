@@ -45,7 +45,8 @@ func socketPath(data string) (path string, done func() error, err error) {
 func (o *opened) face(logins *auth.Service, storageURL string, log *slog.Logger) *admin.Face {
 	deps := admin.Deps{
 		Accounts: o.gateway.Accounts, Containers: o.gateway.Containers, Applications: o.gateway.Applications,
-		Credentials: o.gateway.Credentials, Replication: o.gateway.Replication, Depots: o.gateway.Depots, Maintenance: maintenance{o},
+		Credentials: o.gateway.Credentials, Replication: o.gateway.Replication, Snapshots: o.gateway.Snapshots,
+		Depots: o.gateway.Depots, Maintenance: maintenance{o},
 		StorageURL: storageURL, Address: o.address, Version: version(), Random: rand.Reader, Now: time.Now, Log: log,
 	}
 	if logins != nil {
@@ -114,7 +115,7 @@ func (p *program) administer(ctx context.Context, method string, params, result 
 // makes tells whether a method may be the first that is done to a store, before
 // a gateway ran on it.
 func makes(method string) bool {
-	return strings.HasSuffix(method, ".create") || strings.HasSuffix(method, ".issue_key")
+	return strings.HasSuffix(method, ".create") && method != admin.MethodSnapshotCreate || strings.HasSuffix(method, ".issue_key")
 }
 
 // running tells whether a gateway answers on the data directory's socket.

@@ -8,6 +8,7 @@
 //	entrepot application create|list|delete|grants|allow|stop  manages applications
 //	entrepot depot list|create|…   manages depots over the depot API
 //	entrepot replication status|set|compare|retry|repair|release  manages replicas in further stores
+//	entrepot snapshot list|create|destroy  manages snapshots of spaces
 //	entrepot check                 looks for damage
 //	entrepot events                lists what an operator should know
 //	entrepot sweep                 removes content that no record names
@@ -106,7 +107,7 @@ func (p *program) rootCommand() *cobra.Command {
 	p.flags.add(root.PersistentFlags())
 	root.AddCommand(p.checkCommand(), p.eventsCommand(), p.sweepCommand(), p.backupCommand(), p.restoreCommand(), p.secretsCommand())
 	root.AddCommand(p.serveCommand(), p.accountCommand(), p.userCommand(), p.keyCommand(), p.applicationCommand(), p.configCommand(), p.versionCommand())
-	root.AddCommand(p.depotCommand(), p.replicationCommand(), p.manCommand())
+	root.AddCommand(p.depotCommand(), p.replicationCommand(), p.snapshotCommand(), p.manCommand())
 	return root
 }
 

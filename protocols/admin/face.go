@@ -22,6 +22,7 @@ type Deps struct {
 	Applications *gateway.Applications // nil: the methods of applications are not there
 	Credentials  *gateway.Credentials  // goes with Applications
 	Replication  *gateway.Replication  // nil: its methods are not there
+	Snapshots    *gateway.Snapshots    // nil: its methods are not there
 	Depots       *gateway.Depots       // nil: depot.calls is not there
 	// Maintenance looks after the store; nil: its methods are not there.
 	Maintenance Maintenance

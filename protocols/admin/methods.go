@@ -100,6 +100,9 @@ func table(d Deps) map[string]method {
 	if d.Replication != nil {
 		addReplication(t)
 	}
+	if d.Snapshots != nil {
+		addSnapshots(t)
+	}
 	if d.Maintenance != nil {
 		addMaintenance(t)
 	}

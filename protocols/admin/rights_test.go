@@ -47,6 +47,9 @@ func rules() map[string]rule {
 		"replication.retry":      {`{"account":"AUTH_test","container":"box"}`, "ao"},
 		"replication.release":    {`{"account":"AUTH_test","container":"box"}`, "ao"},
 		"replication.repair":     {`{"account":"AUTH_test","container":"box"}`, "ao"},
+		"snapshot.list":          {`{"account":"AUTH_test","container":"box"}`, "arov"},
+		"snapshot.create":        {`{"account":"AUTH_test","container":"box","snapshot":"fresh"}`, "ao"},
+		"snapshot.destroy":       {`{"account":"AUTH_test","container":"box","snapshot":"s"}`, "ao"},
 		"upload.ticket":          {`{"account":"AUTH_test","container":"box","max_file_size":1}`, "ao"},
 		"download.ticket":        {`{"account":"AUTH_test","container":"box","object":"o"}`, "arov"},
 		"application.create":     {`{"id":"fresh"}`, "a"},
@@ -97,7 +100,8 @@ func furnished(t *testing.T) *gatewaytest.Fixture {
 func faceOf(f *gatewaytest.Fixture) *admin.Face {
 	return admin.New(admin.Deps{
 		Accounts: f.Gateway.Accounts, Containers: f.Gateway.Containers, Applications: f.Gateway.Applications,
-		Credentials: f.Gateway.Credentials, Replication: f.Gateway.Replication, Random: rand.Reader, Now: f.Clock.Now, Hash: f.Hash,
+		Credentials: f.Gateway.Credentials, Replication: f.Gateway.Replication, Snapshots: f.Gateway.Snapshots,
+		Random: rand.Reader, Now: f.Clock.Now, Hash: f.Hash,
 	})
 }
 
