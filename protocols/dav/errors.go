@@ -58,6 +58,7 @@ var outcomes = map[cause]outcome{
 	{errs.Exists, ""}:                   {status: http.StatusMethodNotAllowed},
 	{errs.Exists, methodNotBuilt}:       {status: http.StatusMethodNotAllowed},
 	{errs.Conflict, ""}:                 {status: http.StatusConflict},
+	{errs.Conflict, errs.BadSegment}:    {status: http.StatusBadGateway}, // the store has no whole file; nobody can resolve that by another request
 	{errs.Conflict, errs.NoLock}:        {status: http.StatusConflict, element: "lock-token-matches-request-uri"},
 	{errs.Precondition, ""}:             {status: http.StatusPreconditionFailed},
 	{errs.Precondition, errs.NoLock}:    {status: http.StatusPreconditionFailed, element: "lock-token-matches-request-uri"},

@@ -41,6 +41,7 @@ func TestOutcomes(t *testing.T) {
 		{errs.Exists, "", 405, ""},
 		{errs.Exists, methodNotBuilt, 405, ""},
 		{errs.Conflict, errs.NoParent, 409, ""},
+		{errs.Conflict, errs.BadSegment, 502, ""},
 		{errs.Conflict, errs.NoLock, 409, "lock-token-matches-request-uri"},
 		{errs.Precondition, "", 412, ""},
 		{errs.Precondition, errs.NoLock, 412, "lock-token-matches-request-uri"},
