@@ -106,7 +106,7 @@ func (b *book) get(ctx context.Context, q wire.Request) (string, error) {
 		return b.unpack(a.Body), nil
 	case a.Status == http.StatusNotFound:
 		return absent, nil
-	case a.Status == http.StatusConflict:
+	case a.Status == http.StatusConflict, a.Status == http.StatusBadGateway && q.Door == wire.DAV:
 		return "broken", nil
 	case a.Status == 0 || a.Status >= 500 && b.crew.blind.Load() || a.Status == http.StatusOK:
 		return "", fmt.Errorf("%w: %v", errUnread, a.Err)
