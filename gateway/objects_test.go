@@ -26,7 +26,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	f := gatewaytest.New(t)
+	return newWorldIn(t, t)
+}
+
+// newWorldIn is newWorld for a world that ends with its scope.
+func newWorldIn(t *testing.T, scope testing.TB) *world {
+	t.Helper()
+	f := gatewaytest.New(scope)
 	w := &world{Fixture: f, t: t, g: f.Gateway, ctx: f.Ctx("tester")}
 	w.container("c")
 	return w

@@ -127,7 +127,9 @@ func TestRecursiveSnapshotTakesAllContainersAtOnce(t *testing.T) {
 // going against maps.
 func TestSnapshotsFollowAModel(t *testing.T) {
 	chance.Check(t, func(rt *rapid.T) {
-		w := newWorld(t)
+		s := &scope{TB: t}
+		defer s.end()
+		w := newWorldIn(t, s)
 		live, shots := map[string]string{}, map[string]map[string]string{}
 		name := rapid.SampledFrom([]string{"a", "b", "d/x", "d/y", "e/x"})
 		taken := 0

@@ -151,7 +151,10 @@ func TestVersionsFollowAModel(t *testing.T) {
 	nothing := func() map[string]past { return map[string]past{"a": {gone}, "b": {gone}, "d/x": {gone}} }
 	t.Run("with the container", func(t *testing.T) {
 		chance.Check(t, func(rt *rapid.T) {
-			w := versioned(t)
+			s := &scope{TB: t}
+			defer s.end()
+			w := newWorldIn(t, s)
+			w.setVersioned(true)
 			mark := func(old past) past { return append(past{gone}, old...) }
 			m := &versionModel{w: w, names: map[string]past{}, write: newest, show: w.pastOf, remove: mark, miss: mark}
 			rt.Repeat(m.actions())
@@ -159,7 +162,10 @@ func TestVersionsFollowAModel(t *testing.T) {
 	})
 	t.Run("as a stack", func(t *testing.T) {
 		chance.Check(t, func(rt *rapid.T) {
-			w := archiving(t, "versions-location")
+			s := &scope{TB: t}
+			defer s.end()
+			w := newWorldIn(t, s)
+			w.archive("versions-location")
 			w.container("v")
 			m := &versionModel{w: w, names: nothing(), write: replace, show: w.archiveOf, remove: func(old past) past {
 				if len(old) == 1 {
@@ -172,7 +178,10 @@ func TestVersionsFollowAModel(t *testing.T) {
 	})
 	t.Run("as a history", func(t *testing.T) {
 		chance.Check(t, func(rt *rapid.T) {
-			w := archiving(t, "history-location")
+			s := &scope{TB: t}
+			defer s.end()
+			w := newWorldIn(t, s)
+			w.archive("history-location")
 			w.container("v")
 			m := &versionModel{w: w, names: nothing(), write: replace, show: w.archiveOf,
 				remove: func(old past) past { return append(past{gone, gone}, old...) },

@@ -367,8 +367,14 @@ func TestQuotaCountsVersions(t *testing.T) {
 // archiving returns a world whose container c has its versions in v.
 func archiving(t *testing.T, header string) *world {
 	w := newWorld(t)
-	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{Headers: gateway.Properties{header: "v"}}))
+	w.archive(header)
 	return w
+}
+
+// archive has c keep what is replaced in the container v.
+func (w *world) archive(header string) {
+	w.t.Helper()
+	w.must(w.g.Containers.Update(w.ctx, ref("c", ""), gateway.ContainerChange{Headers: gateway.Properties{header: "v"}}))
 }
 
 func TestStackBringsTheVersionBeforeBack(t *testing.T) {

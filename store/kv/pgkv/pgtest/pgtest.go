@@ -191,7 +191,7 @@ func (c *Cluster) Start(settings ...string) error {
 	args := []string{"-c", keeper, "keeper", filepath.Join(c.bin, "postgres"), "-D", c.dir}
 	for _, s := range append([]string{
 		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(c.port), "unix_socket_directories=",
-		"max_connections=500", "shared_buffers=128MB",
+		"max_connections=300", "shared_buffers=128MB",
 	}, settings...) {
 		args = append(args, "-c", s)
 	}
